@@ -1,0 +1,40 @@
+/// atoms.h: interned byte strings (routing ids, engine uuids, monitor topics), counted.
+///
+/// The scheduler compares, stores and sends names as 32-bit atoms. An engine's uuid in a hub
+/// notification, in a task's `targets` and as a routing id is one and the same atom.
+///
+/// Invariant: equal bytes have equal atoms while any reference is held; an atom whose count
+/// reaches zero may be reused for other bytes. Single owner thread.
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef uint32_t atom;
+#define ATOM_NONE 0u
+
+typedef struct atoms atoms;
+
+/// `hash_seed` keys the table's hash, so that peers cannot choose colliding names.
+atoms *atoms_create(uint64_t hash_seed);
+void atoms_destroy(atoms *);
+
+/// The atom of these bytes, with one more reference. Size 1 to 65535; ATOM_NONE otherwise, or
+/// when memory is short. Atoms are small: at most one more than were ever alive at once, so that
+/// an array indexed by atom stays dense. Like all calls below, traps on an atom that is not alive.
+atom atoms_intern(atoms *, const void *bytes, size_t size);
+/// The atom of these bytes if it is alive, without a reference; else ATOM_NONE.
+atom atoms_find(const atoms *, const void *bytes, size_t size);
+void atoms_retain(atoms *, atom);
+void atoms_release(atoms *, atom);
+/// The bytes of a live atom, valid while it is held.
+const uint8_t *atoms_bytes(const atoms *, atom, size_t *size);
+/// Atoms alive.
+uint32_t atoms_count(const atoms *);
+
+#ifdef __cplusplus
+}
+#endif

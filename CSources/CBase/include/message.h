@@ -1,0 +1,110 @@
+/// message.h: received and self-made multipart messages, refcounted, named by handle.
+///
+/// A message is received (or composed) once and relayed from where it lies: to an engine, to a
+/// client, to the monitor. Transports create messages, the scheduling thread holds them while a
+/// task waits or runs, and the last `message_release` gives the bytes back to whoever made them.
+///
+/// Invariant: a handle names a live message until its count reaches zero; after that, looking it
+/// up is a programming error that the generation catches (`message_get` traps).
+///
+///     handle (32 bits)   | generation: 6 | index: 26 |      0 is "no message"
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "atoms.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef uint32_t message_handle;
+#define MESSAGE_NONE 0u
+/// Messages alive at once, at most: 2^26 - 1 (the index part of a handle).
+#define MESSAGE_INDEX_BITS 26
+
+/// One frame: `size` bytes at `data`, owned by the message.
+typedef struct message_frame {
+    const uint8_t *data;
+    uint64_t size;
+} message_frame;
+_Static_assert(sizeof(message_frame) == 16, "crosses to Swift");
+
+typedef struct message message;
+/// Gives a message's memory back to the transport body that made it.
+typedef void (*message_dispose)(message *);
+
+/// The head of every message. Bodies allocate it with their own data behind it.
+struct message {
+    message_frame *frames;   ///< `frame_count` frames, without the ROUTER's first (see `origin`)
+    message_dispose dispose; ///< called once, when `references` reaches 0
+    uint64_t bytes;          ///< the sum of the frames' sizes, set by message_adopt
+    atom origin;             ///< routing id of the peer it came from (ROUTER only), a counted
+                             ///< reference; ATOM_NONE for others and for self-made messages
+    message_handle handle;
+    uint32_t references;
+    uint16_t frame_count;
+    uint8_t role; ///< transport_role it arrived on
+    uint8_t body; ///< for the transport body's own use
+};
+_Static_assert(sizeof(message) == 40, "crosses to Swift");
+
+typedef struct message_table message_table;
+
+message_table *message_table_create(atoms *names);
+/// Releases the table; every message must have been released (asserted in debug builds).
+void message_table_destroy(message_table *);
+
+/// Gives `m` (frames, dispose and origin filled in) a handle and one reference.
+/// MESSAGE_NONE when 2^26 - 1 messages are alive: `m` stays the caller's.
+message_handle message_adopt(message_table *, message *m);
+/// The message of a live handle. Traps on a stale one. Valid until its last release.
+static inline message *message_get(const message_table *, message_handle);
+static inline void message_retain(message_table *, message_handle);
+/// Drops one reference; the last one disposes and releases `origin`.
+static inline void message_release(message_table *, message_handle);
+
+/// A message composed by the scheduler itself: copies `count` frames into one allocation.
+/// One reference, origin ATOM_NONE. MESSAGE_NONE when out of handles.
+message_handle message_compose(message_table *, const message_frame *frames, uint16_t count);
+
+/// Messages alive and the sum of their bytes (for limits and reports).
+uint32_t message_table_count(const message_table *);
+uint64_t message_table_bytes(const message_table *);
+
+// What the inline functions need to see of the table: its first members (message.c draws them).
+typedef struct message_table_view {
+    uintptr_t *slots;    ///< a live message's address, or odd when the index is free
+    uint32_t slot_count; ///< slots ever used, slot 0 among them
+} message_table_view;
+
+/// The last release: gives the index, the origin and the bytes back. Called by message_release.
+void message_end(message_table *, message *);
+
+static inline message *message_get(const message_table *table, message_handle handle)
+{
+    const message_table_view *view = (const message_table_view *)table;
+    uint32_t index = handle & ((1u << MESSAGE_INDEX_BITS) - 1);
+    uintptr_t slot = index < view->slot_count ? view->slots[index] : 1;
+    message *m = (message *)slot;
+    if ((slot & 1) || m->handle != handle)
+        __builtin_trap();
+    return m;
+}
+
+static inline void message_retain(message_table *table, message_handle handle)
+{
+    message_get(table, handle)->references++;
+}
+
+static inline void message_release(message_table *table, message_handle handle)
+{
+    message *m = message_get(table, handle);
+    if (--m->references == 0)
+        message_end(table, m);
+}
+
+#ifdef __cplusplus
+}
+#endif

@@ -1,0 +1,150 @@
+/// message.c: the table behind message.h. Called by the transports, SchedulerWire and the daemon.
+///
+///     slot of a live message   the message's address (even)
+///     slot of a free index     | next free index: 26 | generation: 6 | 1 |
+///
+/// Invariant: a slot is odd exactly when its index is free, and a live message's own `handle`
+/// names its slot. Index 0 is never used.
+#include "message.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MESSAGE_SLOTS_MIN 256u
+
+struct message_table {
+    message_table_view view; // first: the inline functions of message.h read it
+    atoms *names;
+    uint64_t bytes;
+    uint32_t capacity;
+    uint32_t first_free; ///< 0 when none
+    uint32_t alive;
+};
+
+static inline uintptr_t message_free_slot(uint32_t next, uint32_t generation)
+{
+    return ((uintptr_t)next << 7) | ((uintptr_t)generation << 1) | 1;
+}
+
+message_table *message_table_create(atoms *names)
+{
+    message_table *table = calloc(1, sizeof *table);
+    if (!table)
+        return NULL;
+    table->names = names;
+    table->capacity = MESSAGE_SLOTS_MIN;
+    table->view.slots = malloc(MESSAGE_SLOTS_MIN * sizeof *table->view.slots);
+    if (!table->view.slots) {
+        free(table);
+        return NULL;
+    }
+    table->view.slots[0] = message_free_slot(0, 0);
+    table->view.slot_count = 1;
+    return table;
+}
+
+void message_table_destroy(message_table *table)
+{
+    if (!table)
+        return;
+    assert(table->alive == 0 && "a message outlives its table");
+    free(table->view.slots);
+    free(table);
+}
+
+/// A free index and, in `*generation`, the one its next handle carries; 0 when there is none.
+static uint32_t message_take_index(message_table *table, uint32_t *generation)
+{
+    uint32_t index = table->first_free;
+    if (index) {
+        uintptr_t slot = table->view.slots[index];
+        table->first_free = (uint32_t)(slot >> 7);
+        *generation = (uint32_t)(slot >> 1) & 63;
+        return index;
+    }
+    *generation = 0;
+    if (table->view.slot_count == table->capacity) {
+        if (table->capacity == 1u << MESSAGE_INDEX_BITS)
+            return 0;
+        size_t capacity = (size_t)table->capacity * 2;
+        uintptr_t *slots = realloc(table->view.slots, capacity * sizeof *slots);
+        if (!slots)
+            return 0;
+        table->view.slots = slots;
+        table->capacity = (uint32_t)capacity;
+    }
+    return table->view.slot_count++;
+}
+
+message_handle message_adopt(message_table *table, message *m)
+{
+    uint32_t generation;
+    uint32_t index = message_take_index(table, &generation);
+    if (!index)
+        return MESSAGE_NONE;
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < m->frame_count; i++)
+        bytes += m->frames[i].size;
+    m->bytes = bytes;
+    m->references = 1;
+    m->handle = generation << MESSAGE_INDEX_BITS | index;
+    table->view.slots[index] = (uintptr_t)m;
+    table->bytes += bytes;
+    table->alive++;
+    return m->handle;
+}
+
+void message_end(message_table *table, message *m)
+{
+    uint32_t index = m->handle & ((1u << MESSAGE_INDEX_BITS) - 1);
+    uint32_t generation = (m->handle >> MESSAGE_INDEX_BITS) + 1;
+    table->view.slots[index] = message_free_slot(table->first_free, generation & 63);
+    table->first_free = index;
+    table->bytes -= m->bytes;
+    table->alive--;
+    if (m->origin != ATOM_NONE)
+        atoms_release(table->names, m->origin);
+    m->dispose(m);
+}
+
+static void message_dispose_composed(message *m)
+{
+    free(m);
+}
+
+message_handle message_compose(message_table *table, const message_frame *frames, uint16_t count)
+{
+    size_t size = sizeof(message) + count * sizeof(message_frame);
+    for (uint32_t i = 0; i < count; i++)
+        if (__builtin_add_overflow(size, frames[i].size, &size))
+            return MESSAGE_NONE;
+    message *m = malloc(size);
+    if (!m)
+        return MESSAGE_NONE;
+    memset(m, 0, sizeof *m);
+    m->frames = (message_frame *)(m + 1);
+    m->frame_count = count;
+    m->dispose = message_dispose_composed;
+    uint8_t *bytes = (uint8_t *)(m->frames + count);
+    for (uint32_t i = 0; i < count; i++) {
+        if (frames[i].size)
+            memcpy(bytes, frames[i].data, frames[i].size);
+        m->frames[i] = (message_frame){bytes, frames[i].size};
+        bytes += frames[i].size;
+    }
+    message_handle handle = message_adopt(table, m);
+    if (handle == MESSAGE_NONE)
+        free(m);
+    return handle;
+}
+
+uint32_t message_table_count(const message_table *table)
+{
+    return table->alive;
+}
+
+uint64_t message_table_bytes(const message_table *table)
+{
+    return table->bytes;
+}

@@ -1,0 +1,188 @@
+/// sign.c: HMAC (RFC 2104) over message parts. Called by SchedulerWire and CTransport's users.
+///
+///     inner = digest(key ^ 0x36...)   outer = digest(key ^ 0x5c...)    hashed once
+///     signature = hex(copy of outer, of (copy of inner, of the parts))  per message
+///
+/// Invariant: `inner` and `outer` are never changed after signer_create; `work` holds nothing
+/// between calls that a later call reads.
+#include "sign.h"
+
+#include <openssl/crypto.h>
+#include <openssl/err.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "digest.h"
+
+struct signer {
+    size_t digest_size; ///< 0 with an empty key
+    digest inner;
+    digest outer;
+    digest work;
+};
+
+/// The known names, for error texts.
+static void signer_list_names(char *text, size_t size)
+{
+    size_t used = 0;
+    text[0] = 0;
+    for (const digest_name *name = digest_names; name->hashlib && used < size; name++)
+        used += (size_t)snprintf(text + used, size - used, "%s%s", used ? ", " : "", name->hashlib);
+}
+
+/// The digest a scheme names; NULL with the reason in `error`.
+static const digest_name *signer_find_digest(const char *scheme, EVP_MD **algorithm, char *error,
+                                             size_t error_size)
+{
+    char known[256];
+    signer_list_names(known, sizeof known);
+    if (!scheme || strncmp(scheme, "hmac-", 5) != 0) {
+        snprintf(error, error_size, "signature scheme '%s': expected hmac-HASH with HASH one of %s",
+                 scheme ? scheme : "", known);
+        return NULL;
+    }
+    const char *hash = scheme + 5;
+    if (!strncmp(hash, "shake_", 6)) {
+        snprintf(error, error_size,
+                 "signature scheme '%s': its digest has no fixed size; use one of %s", scheme,
+                 known);
+        return NULL;
+    }
+    const digest_name *name = digest_names;
+    while (name->hashlib && strcmp(name->hashlib, hash) != 0)
+        name++;
+    if (!name->hashlib) {
+        snprintf(error, error_size, "signature scheme '%s': unknown digest; use one of %s", scheme,
+                 known);
+        return NULL;
+    }
+    *algorithm = EVP_MD_fetch(NULL, name->openssl, NULL);
+    if (!*algorithm) {
+        ERR_clear_error();
+        snprintf(error, error_size,
+                 "signature scheme '%s': this machine's OpenSSL does not offer %s; use another of "
+                 "%s",
+                 scheme, name->openssl, known);
+        return NULL;
+    }
+    return name;
+}
+
+/// The key as one block: hashed when longer, padded with zeros when shorter.
+static bool signer_key_block(const digest_name *name, const EVP_MD *algorithm, const void *key,
+                             size_t key_size, uint8_t block[DIGEST_BLOCK_MAX])
+{
+    memset(block, 0, DIGEST_BLOCK_MAX);
+    if (key_size <= (size_t)EVP_MD_get_block_size(algorithm)) {
+        memcpy(block, key, key_size);
+        return true;
+    }
+    uint8_t hashed[DIGEST_SIZE_MAX];
+    digest d;
+    bool done = digest_start(&d, name, algorithm) && digest_update(&d, key, key_size) &&
+                digest_finish(&d, hashed);
+    digest_end(&d);
+    if (done)
+        memcpy(block, hashed, (size_t)EVP_MD_get_size(algorithm));
+    OPENSSL_cleanse(hashed, sizeof hashed);
+    return done;
+}
+
+static bool signer_start_pad(digest *d, const digest_name *name, const EVP_MD *algorithm,
+                             const uint8_t key_block[DIGEST_BLOCK_MAX], uint8_t pad)
+{
+    uint8_t padded[DIGEST_BLOCK_MAX];
+    size_t size = (size_t)EVP_MD_get_block_size(algorithm);
+    for (size_t i = 0; i < size; i++)
+        padded[i] = key_block[i] ^ pad;
+    bool done = digest_start(d, name, algorithm) && digest_update(d, padded, size);
+    OPENSSL_cleanse(padded, sizeof padded);
+    return done;
+}
+
+/// Fills in a signer for a key that is not empty; false when memory is short.
+static bool signer_prepare(signer *s, const digest_name *name, const EVP_MD *algorithm,
+                           const void *key, size_t key_size)
+{
+    uint8_t block[DIGEST_BLOCK_MAX];
+    s->digest_size = (size_t)EVP_MD_get_size(algorithm);
+    bool done = (size_t)EVP_MD_get_block_size(algorithm) <= sizeof block &&
+                s->digest_size * 2 <= SIGNER_HEX_MAX &&
+                signer_key_block(name, algorithm, key, key_size, block) &&
+                signer_start_pad(&s->inner, name, algorithm, block, 0x36) &&
+                signer_start_pad(&s->outer, name, algorithm, block, 0x5c) &&
+                digest_start(&s->work, name, algorithm);
+    OPENSSL_cleanse(block, sizeof block);
+    return done;
+}
+
+signer *signer_create(const char *scheme, const void *key, size_t key_size, char *error,
+                      size_t error_size)
+{
+    char nowhere[1];
+    if (!error || error_size == 0) {
+        error = nowhere;
+        error_size = sizeof nowhere;
+    }
+    error[0] = 0;
+    EVP_MD *algorithm = NULL;
+    const digest_name *name = signer_find_digest(scheme, &algorithm, error, error_size);
+    if (!name)
+        return NULL;
+    signer *s = calloc(1, sizeof *s);
+    if (!s || (key_size && !signer_prepare(s, name, algorithm, key, key_size))) {
+        snprintf(error, error_size, "signature scheme '%s': OpenSSL could not start it", scheme);
+        signer_destroy(s);
+        s = NULL;
+    }
+    EVP_MD_free(algorithm); // the contexts hold their own references
+    return s;
+}
+
+void signer_destroy(signer *s)
+{
+    if (!s)
+        return;
+    digest_end(&s->inner);
+    digest_end(&s->outer);
+    digest_end(&s->work);
+    free(s);
+}
+
+size_t signer_hex_size(const signer *s)
+{
+    return s->digest_size * 2;
+}
+
+size_t signer_sign(signer *s, const signer_part *parts, size_t count, char hex[SIGNER_HEX_MAX])
+{
+    static const char digits[] = "0123456789abcdef";
+    uint8_t result[DIGEST_SIZE_MAX];
+    if (!s->digest_size)
+        return 0;
+    bool done = digest_copy(&s->work, &s->inner);
+    for (size_t i = 0; done && i < count; i++)
+        done = digest_update(&s->work, parts[i].data, parts[i].size);
+    done = done && digest_finish(&s->work, result) && digest_copy(&s->work, &s->outer) &&
+           digest_update(&s->work, result, s->digest_size) && digest_finish(&s->work, result);
+    if (!done)
+        return 0;
+    for (size_t i = 0; i < s->digest_size; i++) {
+        hex[2 * i] = digits[result[i] >> 4];
+        hex[2 * i + 1] = digits[result[i] & 15];
+    }
+    return s->digest_size * 2;
+}
+
+bool signer_verify(signer *s, const signer_part *parts, size_t count, const uint8_t *signature,
+                   size_t signature_size)
+{
+    char expected[SIGNER_HEX_MAX];
+    if (!s->digest_size)
+        return true;
+    if (signature_size != s->digest_size * 2)
+        return false;
+    return signer_sign(s, parts, count, expected) == signature_size &&
+           CRYPTO_memcmp(expected, signature, signature_size) == 0;
+}

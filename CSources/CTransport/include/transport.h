@@ -1,0 +1,172 @@
+/// transport.h: the scheduler's sockets behind one face, whichever body carries them.
+///
+///     role            socket           link
+///     CLIENT          ROUTER, bound    clients
+///     ENGINE          ROUTER, bound    engines (DEALER when `engine_dealer`: scheme pure)
+///     MONITOR         PUB, connected   the hub's monitor
+///     NOTIFICATION    SUB, connected   the hub's notifier
+///     REGISTRATION    DEALER, connected the hub's registrar
+///     LOG             PUB, connected   ipyparallel's iplogger
+///
+/// Bodies: zmq (libzmq sockets woken through the reactor); native (ZMTP in the scheduling thread).
+/// One turn: `transport_turn` sleeps until something is ready or the deadline, gathers everything
+/// that is ready into an array of events; the caller fills an array of sends; `transport_send`
+/// hands them all over and makes sure they leave. Frames are never copied on the way through:
+/// a send names a message and the frame to start from.
+///
+/// Single owner thread, except `transport_wake`.
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "atoms.h"
+#include "message.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum transport_role {
+    TRANSPORT_CLIENT = 0,
+    TRANSPORT_ENGINE = 1,
+    TRANSPORT_MONITOR = 2,
+    TRANSPORT_NOTIFICATION = 3,
+    TRANSPORT_REGISTRATION = 4,
+    TRANSPORT_LOG = 5,
+} transport_role;
+#define TRANSPORT_ROLES 6
+
+typedef enum transport_event_kind {
+    /// `message` arrived on `role`, from `peer` (ROUTER). The receiver owns one reference.
+    TRANSPORT_MESSAGE = 1,
+    /// A send to an engine that has not connected within `hold_ns`: `tag` and `peer` are the
+    /// send's.
+    /// Nothing of it was sent.
+    TRANSPORT_UNDELIVERABLE = 2,
+    /// The monitor's first subscription arrived: what is published from now on is heard.
+    TRANSPORT_SUBSCRIBED = 3,
+    /// `transport_wake` was called (once a turn, however often).
+    TRANSPORT_WAKE = 4,
+    /// The watched process is gone.
+    TRANSPORT_PARENT_GONE = 5,
+} transport_event_kind;
+
+/// 32 bytes; crosses to Swift as it is.
+typedef struct transport_event {
+    uint8_t kind; ///< transport_event_kind
+    uint8_t role; ///< transport_role
+    uint16_t frame_count;
+    message_handle message;
+    atom peer; ///< held by the message (MESSAGE), or until the next turn (UNDELIVERABLE)
+    uint32_t tag;
+    const message_frame *frames; ///< the message's frames: `frame_count`, without the routing id
+    uint64_t bytes;              ///< the sum of their sizes
+} transport_event;
+_Static_assert(sizeof(transport_event) == 32, "crosses to Swift");
+
+/// 32 bytes. On the wire: [to,] prefix frames, then the message's frames from `first_frame` on.
+typedef struct transport_send {
+    uint8_t role;
+    uint8_t prefix_count;   ///< 0 to 3
+    uint16_t first_frame;   ///< may equal frame_count: then only the prefix is sent
+    atom to;                ///< ROUTER roles: the peer's routing id; others ATOM_NONE
+    atom prefix[3];         ///< each sent as one frame
+    message_handle message; ///< borrowed; the transport takes references of its own
+    uint32_t tag;           ///< comes back in TRANSPORT_UNDELIVERABLE (ENGINE role)
+    uint32_t padding;
+} transport_send;
+_Static_assert(sizeof(transport_send) == 32, "crosses to Swift");
+
+typedef enum transport_body { TRANSPORT_BODY_NATIVE = 1, TRANSPORT_BODY_ZMQ = 2 } transport_body;
+typedef enum transport_io {
+    TRANSPORT_IO_AUTO = 0,
+    TRANSPORT_IO_URING = 1,
+    TRANSPORT_IO_EPOLL = 2,
+} transport_io;
+
+/// Everything is copied by `transport_open`; NULL strings mean "not given".
+typedef struct transport_config {
+    transport_body body;
+    transport_io io;
+    const char *url[TRANSPORT_ROLES];      ///< by role; NULL leaves the role out
+    const char *identity[TRANSPORT_ROLES]; ///< routing id this side announces
+    bool engine_dealer;                    ///< scheme pure
+    const char *curve_public_z85;          ///< both or neither: 40 characters each
+    const char *curve_secret_z85;
+    uint64_t hold_ns;         ///< how long frames for an engine that has not connected are held
+    uint64_t hold_bytes_max;  ///< and at most this much over all engines
+    uint64_t frame_bytes_max; ///< larger frames close their connection; 0 = no limit
+    uint64_t seed;            ///< of the reconnection jitter; 0: from the clock (native)
+    atoms *names;             ///< borrowed for the transport's life
+    message_table *messages;  ///< likewise
+} transport_config;
+
+typedef struct transport transport;
+
+/// What went wrong at open: `stage` decides the exit code.
+typedef enum transport_stage {
+    TRANSPORT_STAGE_NONE = 0,
+    TRANSPORT_STAGE_ARGUMENT = 1, ///< an endpoint or key that cannot be right (exit 2)
+    TRANSPORT_STAGE_BIND = 2,     ///< an address that cannot be bound (exit 69)
+    TRANSPORT_STAGE_SYSTEM = 3,   ///< sockets, memory, io_uring forced but refused (exit 69)
+} transport_stage;
+
+typedef struct transport_error {
+    transport_stage stage;
+    char text[512]; ///< one line: what, why, what to do
+} transport_error;
+
+/// Opens, binds and connects everything, or nothing (NULL and `error` filled in).
+transport *transport_open(const transport_config *, transport_error *error);
+/// Sends what is queued for at most `linger_ns`, then closes. Releases what it held.
+void transport_close(transport *, uint64_t linger_ns);
+
+/// Waits until something is ready, or until `deadline_ns` (CLOCK_MONOTONIC; 0 = do not wait,
+/// UINT64_MAX = no deadline), and gathers up to `capacity` events: hub first, then engines, then
+/// clients. What does not fit is gathered by the next turn, which then does not wait.
+/// Returns the number of events, 0 at the deadline (or for a notice), or -errno when the reactor
+/// itself failed.
+int32_t transport_turn(transport *, uint64_t deadline_ns, transport_event *events,
+                       uint32_t capacity);
+
+/// Hands over `count` sends, in order for each peer; they leave with the next turn at the latest.
+/// A peer of the CLIENT role that is gone loses
+/// its message (counted); an ENGINE that has not connected is held for (see `hold_ns`).
+void transport_send_all(transport *, const transport_send *sends, uint32_t count);
+
+/// Stops or resumes reading a role (back-pressure; waiting for the monitor's subscription).
+void transport_pause(transport *, transport_role role, bool paused);
+
+/// Wakes a sleeping turn. Safe from any thread and from a signal handler.
+void transport_wake(transport *);
+/// Reports TRANSPORT_PARENT_GONE when this process ends. 0, or -errno (ESRCH: already gone).
+int transport_watch_process(transport *, int32_t pid);
+
+/// The actual endpoint of a bound role (with port 0 or * resolved), or NULL.
+const char *transport_endpoint(const transport *, transport_role role);
+/// "uring" or "epoll".
+const char *transport_io_name(const transport *);
+/// NULL, or one line that says why io_uring was not taken (cause, and io_uring_disabled).
+const char *transport_io_note(const transport *);
+
+/// The next line about what peers did wrong or what is short (native: a refused handshake, a closed
+/// connection, no descriptors left). False: nothing new. To be asked after every turn; a turn
+/// returns early, with 0 events, when there is something new to be said.
+bool transport_next_notice(transport *, char *text, size_t text_size);
+
+typedef struct transport_counters {
+    uint64_t received[TRANSPORT_ROLES]; ///< messages
+    uint64_t sent[TRANSPORT_ROLES];
+    uint64_t dropped_client; ///< replies for clients that are gone
+    uint64_t held;           ///< sends that had to be held for an engine
+    uint64_t undeliverable;  ///< and those that were given back
+} transport_counters;
+void transport_read_counters(const transport *, transport_counters *out);
+
+/// CLOCK_MONOTONIC in ns: the clock of all deadlines. Only the daemon's loop calls it.
+uint64_t transport_now_ns(void);
+
+#ifdef __cplusplus
+}
+#endif

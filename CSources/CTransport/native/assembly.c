@@ -1,0 +1,263 @@
+/// assembly.c: see assembly.h.
+#include "assembly.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define SMALL_CAPACITY_MIN 4096u
+/// More than this is given back after a message.
+#define SMALL_CAPACITY_KEPT (16u << 10)
+#define PARTS_MIN           16u
+#define PARTS_KEPT          256u
+
+static const char NO_MEMORY[] = "needs more memory than there is";
+
+native_assembly *native_assembly_create(void)
+{
+    return calloc(1, sizeof(native_assembly));
+}
+
+void native_assembly_reset(native_assembly *self)
+{
+    for (uint32_t i = 0; i < self->large_count; i++)
+        native_large_free(&self->large[i]);
+    if (self->small_capacity > SMALL_CAPACITY_KEPT) {
+        free(self->small);
+        self->small = NULL;
+        self->small_capacity = 0;
+    }
+    if (self->part_capacity > PARTS_KEPT) {
+        free(self->parts);
+        self->parts = NULL;
+        self->part_capacity = 0;
+    }
+    self->large_count = self->part_count = 0;
+    self->small_used = 0;
+    self->head_size = 0;
+    self->in_body = self->is_large = self->dropping = false;
+}
+
+void native_assembly_destroy(native_assembly *self)
+{
+    if (!self)
+        return;
+    native_assembly_reset(self);
+    free(self->small);
+    free(self->parts);
+    free(self->large);
+    free(self);
+}
+
+static bool reserve_small(native_assembly *self, size_t more)
+{
+    size_t wanted = self->small_used + more;
+    if (wanted <= self->small_capacity)
+        return true;
+    size_t capacity = self->small_capacity ? self->small_capacity : SMALL_CAPACITY_MIN;
+    while (capacity < wanted)
+        capacity *= 2;
+    uint8_t *small = realloc(self->small, capacity);
+    if (!small)
+        return false;
+    self->small = small;
+    self->small_capacity = capacity;
+    return true;
+}
+
+static bool add_large(native_assembly *self)
+{
+    if (self->large_count == self->large_capacity) {
+        uint32_t capacity = self->large_capacity ? self->large_capacity * 2 : 4;
+        native_large *large = realloc(self->large, capacity * sizeof *large);
+        if (!large)
+            return false;
+        self->large = large;
+        self->large_capacity = capacity;
+    }
+    self->large[self->large_count++] = (native_large){0};
+    return true;
+}
+
+static bool add_part(native_assembly *self, native_part part)
+{
+    if (self->part_count == self->part_capacity) {
+        uint32_t capacity = self->part_capacity ? self->part_capacity * 2 : PARTS_MIN;
+        native_part *parts = realloc(self->parts, capacity * sizeof *parts);
+        if (!parts)
+            return false;
+        self->parts = parts;
+        self->part_capacity = capacity;
+    }
+    self->parts[self->part_count++] = part;
+    return true;
+}
+
+/// Whether the frame's body is thrown away unread. Commands are always looked at.
+static bool skips(const native_assembly *self)
+{
+    return self->dropping && !self->sealed && !(self->frame.flags & NATIVE_FLAG_COMMAND);
+}
+
+static const char *begin_body(native_assembly *self, uint64_t frame_bytes_max)
+{
+    if ((self->frame.flags & NATIVE_FLAG_COMMAND) && self->frame.size > NATIVE_COMMAND_SIZE_MAX)
+        return "sent a command of more than 64 KiB";
+    if (self->frame.size > frame_bytes_max)
+        return "sent a frame larger than allowed";
+    self->in_body = true;
+    self->received = 0;
+    self->is_large = self->frame.size >= NATIVE_LARGE_SIZE_MIN && !skips(self);
+    if (self->is_large && !add_large(self))
+        return NO_MEMORY;
+    return NULL;
+}
+
+/// As many bytes of the head as are needed, and no more.
+static native_read take_head(native_assembly *self, native_bytes in, uint64_t frame_bytes_max)
+{
+    size_t wanted = self->head_size > 0 && (self->head[0] & NATIVE_FLAG_LONG) ? 9 : 2;
+    size_t used = 0;
+    while (used < in.size && self->head_size < wanted) {
+        self->head[self->head_size++] = in.data[used++];
+        wanted = self->head[0] & NATIVE_FLAG_LONG ? 9 : 2;
+    }
+    native_read head = native_head_read(self->head, self->head_size, &self->frame);
+    if (!head.reason && head.used > 0) {
+        self->head_size = 0;
+        head.reason = begin_body(self, frame_bytes_max);
+    }
+    return (native_read){used, head.reason};
+}
+
+static const char *take_body(native_assembly *self, const uint8_t *data, size_t size)
+{
+    if (size == 0 || skips(self))
+        return NULL;
+    if (!self->is_large) {
+        // All of it at once: a small frame's announced size is not worth a second look.
+        if (!reserve_small(self, (size_t)self->frame.size - self->received))
+            return NO_MEMORY;
+        memcpy(self->small + self->small_used, data, size);
+        self->small_used += size;
+        return NULL;
+    }
+    native_large *large = &self->large[self->large_count - 1];
+    size_t at = (size_t)self->received;
+    while (size > 0) {
+        if (!native_large_reserve(large, at, self->frame.size))
+            return NO_MEMORY;
+        size_t room = large->capacity - at < size ? large->capacity - at : size;
+        memcpy(large->data + at, data, room);
+        at += room;
+        data += room;
+        size -= room;
+    }
+    return NULL;
+}
+
+/// A sealed frame of a message that is being dropped.
+static void drop_frame(native_assembly *self)
+{
+    if (self->is_large)
+        native_large_free(&self->large[--self->large_count]);
+    else
+        self->small_used -= (size_t)self->frame.size;
+}
+
+static const char *end_frame(native_assembly *self, native_mechanism *mechanism,
+                             native_assembled *what, native_bytes *command)
+{
+    self->in_body = false;
+    uint8_t flags = self->frame.flags;
+    uint8_t *body = self->is_large ? self->large[self->large_count - 1].data
+                                   : self->small + self->small_used - self->frame.size;
+    native_bytes plain = {body, (size_t)self->frame.size};
+    if (skips(self)) {
+        if (!(flags & NATIVE_FLAG_MORE))
+            *what = NATIVE_ASSEMBLED_DROPPED;
+        return NULL;
+    }
+    if (mechanism) {
+        const char *reason =
+            mechanism->ops->open(mechanism, body, (size_t)self->frame.size, &plain, &flags);
+        if (reason)
+            return reason;
+    }
+    if (flags & NATIVE_FLAG_COMMAND) {
+        *command = plain;
+        *what = NATIVE_ASSEMBLED_COMMAND;
+        // Its bytes stay where they are until something is written behind them.
+        if (self->is_large)
+            return "sent a command of 64 KiB or more";
+        self->small_used -= (size_t)self->frame.size;
+        return NULL;
+    }
+    if (self->dropping) {
+        drop_frame(self);
+    } else if (self->part_count == NATIVE_FRAMES_MAX) {
+        native_assembly_reset(self);
+        self->dropping = true;
+    } else {
+        const uint8_t *base = self->is_large ? body : self->small;
+        native_part part = {.offset = plain.size ? (size_t)(plain.data - base) : 0,
+                            .size = plain.size,
+                            .large = self->is_large ? self->large_count : 0};
+        if (!add_part(self, part))
+            return NO_MEMORY;
+    }
+    if (!(flags & NATIVE_FLAG_MORE))
+        *what = self->dropping ? NATIVE_ASSEMBLED_DROPPED : NATIVE_ASSEMBLED_MESSAGE;
+    return NULL;
+}
+
+native_read native_assembly_feed(native_assembly *self, native_mechanism *mechanism,
+                                 uint64_t frame_bytes_max, native_bytes in, native_assembled *what,
+                                 native_bytes *command)
+{
+    native_read result = {0, NULL};
+    *what = NATIVE_ASSEMBLED_NOTHING;
+    self->sealed = mechanism != NULL;
+    if (!self->in_body)
+        result = take_head(self, in, frame_bytes_max);
+    if (result.reason || !self->in_body)
+        return result;
+    uint64_t missing = self->frame.size - self->received;
+    size_t size = in.size - result.used < missing ? in.size - result.used : (size_t)missing;
+    result.reason = take_body(self, in.data + result.used, size);
+    result.used += size;
+    self->received += size;
+    if (!result.reason && self->received == self->frame.size)
+        result.reason = end_frame(self, mechanism, what, command);
+    return result;
+}
+
+native_block *native_assembly_build(native_assembly *self, native_pool *pool)
+{
+    size_t bytes = 0;
+    for (uint32_t i = 0; i < self->part_count; i++)
+        bytes += self->parts[i].large ? 0 : self->parts[i].size;
+    native_block *block = native_block_take(pool, self->part_count, bytes);
+    if (!block)
+        return NULL;
+    uint8_t *at = native_block_bytes(block);
+    for (uint32_t i = 0; i < self->part_count; i++) {
+        native_part part = self->parts[i];
+        if (part.large) {
+            const uint8_t *data = self->large[part.large - 1].data + part.offset;
+            block->head.frames[i] = (message_frame){data, part.size};
+            continue;
+        }
+        if (part.size)
+            memcpy(at, self->small + part.offset, part.size);
+        block->head.frames[i] = (message_frame){at, part.size};
+        at += part.size;
+    }
+    if (self->large_count > 0) {
+        block->large = self->large;
+        block->large_count = self->large_count;
+        self->large = NULL;
+        self->large_count = self->large_capacity = 0;
+    }
+    native_assembly_reset(self);
+    return block;
+}

@@ -1,0 +1,54 @@
+/// block.h: memory of received messages, one allocation each, recycled by size. Called by
+/// assembly.c, peer.c, gather.c, send.c and message_release.
+///
+///     | native_block | message_frame x count | bytes |        large frames: mapped, apart
+///
+/// Invariant: a block is in exactly one place: in use (counted in `alive`) or in the free list of
+/// its class; the pool itself lives until its owner has let go and `alive` is 0.
+#pragma once
+#include "../include/transport.h"
+
+/// Unused blocks kept for reuse, in bytes.
+#define NATIVE_POOL_KEPT_BYTES_MAX (32u << 20)
+/// Frames from this size on that do not arrive in one piece get memory of their own.
+#define NATIVE_LARGE_SIZE_MIN (64u << 10)
+/// Memory is reserved at most this far (or a quarter) ahead of what has arrived.
+#define NATIVE_LARGE_STEP (4u << 20)
+/// `frame_count` has 16 bits.
+#define NATIVE_FRAMES_MAX 65535u
+
+typedef struct native_pool native_pool;
+
+typedef struct native_large {
+    uint8_t *data;
+    size_t capacity;
+} native_large;
+
+typedef struct native_block {
+    message head;
+    struct native_block *next; ///< in the pool, or in a role's queue
+    native_pool *pool;
+    /// The message as it stood on the wire, heads and bodies, ending with its last frame; NULL when
+    /// it did not come in one piece. A relay copies from here.
+    const uint8_t *wire;
+    native_large *large; ///< owned
+    uint32_t large_count;
+    uint32_t size_class;
+} native_block;
+
+native_pool *native_pool_create(void);
+/// Frees what is unused now, and the rest when the last block in use is disposed of.
+void native_pool_destroy(native_pool *);
+/// A block of `frame_count` frames, not filled in, and `bytes` of memory behind them. NULL: out of
+/// memory.
+native_block *native_block_take(native_pool *, uint32_t frame_count, size_t bytes);
+static inline uint8_t *native_block_bytes(native_block *self)
+{
+    return (uint8_t *)(self->head.frames + self->head.frame_count);
+}
+/// The message's `dispose`, and the end of a block that was never adopted.
+void native_block_dispose(message *);
+
+/// Room for `wanted` bytes or, when they are far off, for NATIVE_LARGE_STEP beyond `used`.
+bool native_large_reserve(native_large *, size_t used, uint64_t wanted);
+void native_large_free(native_large *);

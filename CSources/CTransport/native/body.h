@@ -1,0 +1,228 @@
+/// body.h: the native body's data and the calls between its files. Internal to native/.
+///
+///     native.c      open, close, the ops table       connection.c  one connection's life
+///     listen.c      bound addresses, accepting       dial.c        connecting, again and again
+///     route.c       routing ids, handshake queue     subscribe.c   what a PUB's peer wants
+///     send.c        sending                          gather.c      events of what was received
+///     notice.c      lines for the log
+///     and without I/O: codec.c, peer.c, traffic.c, assembly.c, block.c, output.c, null.c,
+///     curve*.c
+///
+/// Invariant: a connection is in the table until the reactor has let go of its fd. It is in its
+/// role's ring, and in `routes` (ROUTER), exactly while it is ready.
+#pragma once
+#include <netinet/in.h>
+#include <sys/un.h>
+
+#include "../endpoint.h"
+#include "../hold.h"
+#include "../reactor/streams.h"
+#include "../transport_internal.h"
+#include "curve.h"
+#include "output.h"
+#include "peer.h"
+
+/// All peers dial at once after a restart; the kernel cuts this to net.core.somaxconn.
+#define NATIVE_BACKLOG      8192
+#define NATIVE_HANDSHAKE_NS 30000000000ull
+/// Connections that have not finished their handshake; at one more the oldest is closed. Each costs
+/// a descriptor and about 1 KiB.
+#define NATIVE_HANDSHAKES_MAX 8192u
+/// After a failure to connect: doubled each time, cut by up to half at random.
+#define NATIVE_DIAL_NS_MIN 100000000ull
+#define NATIVE_DIAL_NS_MAX 2000000000ull
+/// How long accepting rests when there are no descriptors left.
+#define NATIVE_ACCEPT_REST_NS 100000000ull
+/// Log lines queued for an iplogger that does not read; more of them are dropped.
+#define NATIVE_LOG_MESSAGES_MAX 1000u
+/// Bytes kept for a DEALER's peer that is not there yet; more are dropped.
+#define NATIVE_PENDING_BYTES_MAX (64u << 20)
+/// Parts of one gathered write: 4 MiB in chunks.
+#define NATIVE_FLIGHT_VECTORS 256u
+/// Topics that one peer may subscribe to.
+#define NATIVE_TOPICS_MAX 4096u
+/// A peer that vanished without a FIN is noticed after 120 + 4 * 30 s.
+#define NATIVE_KEEPALIVE_IDLE_S     120
+#define NATIVE_KEEPALIVE_COUNT      4
+#define NATIVE_KEEPALIVE_INTERVAL_S 30
+/// Lines that wait to be logged; more of them are counted.
+#define NATIVE_NOTICES_MAX 64u
+#define NATIVE_NOTICE_SIZE 256u
+/// Tags of watches: connects in progress, by role.
+#define NATIVE_TAG_DIAL 64u
+
+typedef union native_address {
+    struct sockaddr head;
+    struct sockaddr_in ipv4;
+    struct sockaddr_in6 ipv6;
+    struct sockaddr_un path;
+} native_address;
+
+/// A gathered write in progress.
+typedef struct native_flight {
+    struct native_flight *next_free;
+    struct msghdr header;
+    struct iovec vectors[NATIVE_FLIGHT_VECTORS];
+} native_flight;
+
+typedef struct native_topic {
+    uint8_t *bytes;
+    uint32_t size;
+    uint32_t count;
+} native_topic;
+
+typedef struct native_topics {
+    native_topic *list;
+    uint32_t count, capacity;
+    uint32_t everything; ///< subscriptions to the empty topic
+} native_topics;
+
+typedef struct native_connection {
+    native_peer peer; ///< first: what the host's functions are given
+    transport *owner;
+    native_output output;
+    native_flight *flight;                               ///< while `sending`
+    struct native_connection *ring_next, *ring_previous; ///< handshakes, then the role's
+    uint64_t handshake_end_ns;
+    native_topics topics; ///< PUB
+    int fd;
+    uint32_t index; ///< in the table, and the reactor's tag
+    atom id;        ///< ROUTER, once ready; counted
+    uint8_t role;
+    bool ready;
+    bool closing; ///< the reactor still has the fd
+    bool dirty;   ///< in the dirty list
+    bool sending;
+    bool broken; ///< out of memory while queueing: to be closed
+} native_connection;
+
+typedef struct native_pending {
+    struct native_pending *next;
+    transport_send send; ///< with references of its own
+    uint64_t bytes;
+} native_pending;
+
+typedef struct native_role {
+    native_link link;
+    bool exists, paused;
+    bool router, publishes;
+    char *url;
+    endpoint parsed;
+    // bound
+    int listener;
+    char *endpoint;     ///< as it was bound
+    char *unlink_path;  ///< ipc: removed at the end
+    uint64_t accept_ns; ///< accepting rests until then; UINT64_MAX: it does not rest
+    // connecting
+    int dial_fd;      ///< a connect in progress
+    uint64_t dial_ns; ///< the next try, or when the present one is given up; UINT64_MAX: none
+    uint32_t failures;
+    native_pending *pending_first, *pending_last;
+    uint64_t pending_bytes;
+    // received
+    native_block *first, *last;
+    native_connection *ring; ///< ready connections; the next of a round robin
+    uint32_t *routes;        ///< by atom: table index + 1
+    uint32_t route_capacity;
+} native_role;
+
+typedef struct native_body {
+    native_role roles[TRANSPORT_ROLES];
+    native_connection **table;
+    uint32_t *free_indexes, *dirty;
+    uint32_t table_count, table_capacity, free_count;
+    uint32_t dirty_count, dirty_capacity;
+    uint32_t closing_count;
+    native_connection *handshakes; ///< a ring, the oldest first
+    uint32_t handshake_count;
+    uint32_t next_id; ///< of peers without a routing id
+    uint64_t random;
+    bool engine_dealer;
+    bool subscribed, tell_subscribed;
+    bool stalled;             ///< the table of handles was full
+    native_curve_keys *curve; ///< NULL: mechanism NULL
+    native_pool *pool;
+    native_chunks chunks;
+    native_flight *flights;
+    transport_hold *hold;
+    reactor_sink sink;
+    uint32_t notice_first, notice_count, notices_lost;
+    char notices[NATIVE_NOTICES_MAX][NATIVE_NOTICE_SIZE];
+} native_body;
+
+static inline native_body *native_of(const transport *self)
+{
+    return self->body;
+}
+
+static inline const reactor_stream_ops *native_streams(const transport *self)
+{
+    return self->reactor->ops->streams;
+}
+
+/// notice.c
+void native_notice(transport *, const char *format, ...) __attribute__((format(printf, 2, 3)));
+bool native_next_notice(transport *, char *text, size_t text_size);
+
+/// listen.c
+bool native_listen(transport *, transport_role, transport_error *);
+void native_unlisten(transport *, transport_role);
+void native_accepted(void *context, uint64_t tag, int32_t result);
+void native_accept_again(transport *, uint64_t now_ns);
+/// NULL, or why the address cannot be had. `size` is the address's.
+const char *native_resolve(const endpoint *, bool binds, native_address *, socklen_t *size);
+void native_set_tcp_options(int fd);
+
+/// dial.c
+void native_dial(transport *, transport_role, uint64_t now_ns);
+void native_dial_fired(transport *, transport_role);
+/// After a connection ended, or never came to be.
+void native_dial_later(transport *, transport_role, uint64_t now_ns);
+void native_dial_expire(transport *, uint64_t now_ns);
+void native_dial_close(transport *, transport_role);
+
+/// connection.c
+/// Takes over `fd`, in any case.
+void native_connection_open(transport *, transport_role, int fd);
+/// `reason`: the end of a sentence for the log; NULL: nothing to be said.
+void native_connection_close(native_connection *, const char *reason);
+void native_connection_mark_dirty(native_connection *);
+void native_received(void *context, uint64_t tag, const uint8_t *data, int32_t size);
+void native_sent(void *context, uint64_t tag, int32_t result);
+void native_closed(void *context, uint64_t tag);
+/// Writes what is queued, one gathered write a peer.
+void native_flush(transport *);
+
+/// route.c
+void native_handshake_begin(native_connection *, uint64_t now_ns);
+void native_handshake_end(native_connection *);
+void native_handshakes_expire(transport *, uint64_t now_ns);
+/// Gives a ROUTER's peer its id. NULL, or a reason to close.
+const char *native_route_add(native_connection *, native_bytes identity);
+void native_route_remove(native_connection *);
+native_connection *native_route_find(const native_body *, transport_role, atom);
+void native_ring_add(native_connection **ring, native_connection *);
+void native_ring_remove(native_connection **ring, native_connection *);
+
+/// subscribe.c
+const char *native_subscription(native_peer *, bool subscribes, native_bytes topic);
+bool native_topics_match(const native_topics *, native_bytes first_frame);
+void native_topics_free(native_topics *);
+/// A 3.0 peer's subscription, which comes as a message. Owns the block.
+const char *native_subscription_message(native_peer *, native_block *);
+/// Asks a SUB's peer for everything.
+void native_subscribe_all(native_connection *);
+
+/// send.c: 0, or an errno, and then nothing of it was sent.
+int native_send_to_engine(transport *, const transport_send *);
+void native_send_all(transport *, const transport_send *, uint32_t count);
+void native_send_pending(native_connection *);
+void native_drop_pending(transport *, transport_role);
+/// host: a command of the traffic phase.
+void native_send_command(native_peer *, native_bytes body);
+
+/// gather.c
+const char *native_queue_message(native_peer *, native_block *);
+bool native_has_events(const transport *);
+uint32_t native_gather(transport *, transport_event *, uint32_t capacity);
+void native_drop_received(transport *, transport_role);

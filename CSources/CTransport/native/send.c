@@ -1,0 +1,281 @@
+/// send.c: messages into the peers' output queues; nothing leaves before the flush. Called by
+/// transport_send_all, hold.c and connection.c.
+///
+/// Invariant: a message is queued whole or its connection is marked broken and closed.
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "body.h"
+
+static size_t head_size_of(uint64_t size)
+{
+    return size <= NATIVE_SHORT_SIZE_MAX ? 2 : NATIVE_HEAD_SIZE_MAX;
+}
+
+/// What a send puts on the wire.
+typedef struct outgoing {
+    native_bytes prefix[3];
+    uint32_t prefix_count;
+    const message *source; ///< NULL: no frames beyond the prefix
+    uint32_t first;
+    native_bytes wire;        ///< those frames as they came; data NULL: they have to be framed
+    size_t prefix_size, size; ///< on the wire, heads included
+} outgoing;
+
+static outgoing prepare(const transport *self, const transport_send *send)
+{
+    outgoing out = {.prefix_count = send->prefix_count, .first = send->first_frame};
+    for (uint32_t i = 0; i < send->prefix_count; i++) {
+        native_bytes *each = &out.prefix[i];
+        each->data = atoms_bytes(self->names, send->prefix[i], &each->size);
+        out.prefix_size += head_size_of(each->size) + each->size;
+    }
+    out.size = out.prefix_size;
+    const message *source =
+        send->message == MESSAGE_NONE ? NULL : message_get(self->messages, send->message);
+    if (!source || send->first_frame >= source->frame_count)
+        return out;
+    out.source = source;
+    const message_frame *frames = source->frames;
+    const native_block *block = (const native_block *)source;
+    if (source->dispose == native_block_dispose && block->wire) {
+        const message_frame *last = &frames[source->frame_count - 1];
+        out.wire.data =
+            out.first == 0 ? block->wire : frames[out.first - 1].data + frames[out.first - 1].size;
+        out.wire.size = (size_t)(last->data + last->size - out.wire.data);
+        out.size += out.wire.size;
+        return out;
+    }
+    for (uint32_t i = out.first; i < source->frame_count; i++)
+        out.size += head_size_of(frames[i].size) + (size_t)frames[i].size;
+    return out;
+}
+
+static native_bytes frame_of(const outgoing *out, uint32_t index)
+{
+    return (native_bytes){out->source->frames[index].data, (size_t)out->source->frames[index].size};
+}
+
+static uint8_t *write_frame(uint8_t *at, native_bytes body, bool more)
+{
+    at += native_head_write(at, body.size, more ? NATIVE_FLAG_MORE : 0);
+    if (body.size)
+        memcpy(at, body.data, body.size);
+    return at + body.size;
+}
+
+static uint8_t *write_prefix(uint8_t *at, const outgoing *out)
+{
+    for (uint32_t i = 0; i < out->prefix_count; i++)
+        at = write_frame(at, out->prefix[i], i + 1 < out->prefix_count || out->source);
+    return at;
+}
+
+static bool queue_small(native_output *output, native_chunks *chunks, const outgoing *out)
+{
+    uint8_t *at = native_output_reserve(output, chunks, out->size);
+    if (!at)
+        return false;
+    at = write_prefix(at, out);
+    if (out->wire.data) {
+        memcpy(at, out->wire.data, out->wire.size);
+        return true;
+    }
+    uint32_t count = out->source ? out->source->frame_count : 0;
+    for (uint32_t i = out->first; i < count; i++)
+        at = write_frame(at, frame_of(out, i), i + 1 < count);
+    return true;
+}
+
+/// Frame by frame: sealed, or too large to be copied.
+static bool queue_frames(native_connection *connection, const outgoing *out)
+{
+    transport *self = connection->owner;
+    native_chunks *chunks = &native_of(self)->chunks;
+    native_mechanism *mechanism = connection->peer.mechanism;
+    bool ok = true;
+    for (uint32_t i = 0; i < out->prefix_count && ok; i++) {
+        bool more = i + 1 < out->prefix_count || out->source;
+        ok = native_output_frame(&connection->output, chunks, self->messages, mechanism,
+                                 more ? NATIVE_FLAG_MORE : 0, out->prefix[i], MESSAGE_NONE);
+    }
+    if (!out->source)
+        return ok;
+    message_handle handle = out->source->handle;
+    if (ok && out->wire.data && !mechanism->ops->seal)
+        return native_output_refer(&connection->output, self->messages, handle, out->wire.data,
+                                   out->wire.size);
+    for (uint32_t i = out->first; i < out->source->frame_count && ok; i++) {
+        bool more = i + 1u < out->source->frame_count;
+        ok = native_output_frame(&connection->output, chunks, self->messages, mechanism,
+                                 more ? NATIVE_FLAG_MORE : 0, frame_of(out, i), handle);
+    }
+    return ok;
+}
+
+static void queue(native_connection *connection, const outgoing *out)
+{
+    transport *self = connection->owner;
+    bool sealed = connection->peer.mechanism->ops->seal != NULL;
+    if (out->size == 0)
+        return;
+    bool ok = !sealed && out->size <= NATIVE_RELAY_COPY_SIZE_MAX
+                  ? queue_small(&connection->output, &native_of(self)->chunks, out)
+                  : queue_frames(connection, out);
+    if (!ok)
+        connection->broken = true;
+    connection->output.messages++;
+    self->counters.sent[connection->role]++;
+    native_connection_mark_dirty(connection);
+}
+
+void native_send_command(native_peer *peer, native_bytes body)
+{
+    native_connection *connection = (native_connection *)peer;
+    transport *self = connection->owner;
+    if (!native_output_frame(&connection->output, &native_of(self)->chunks, self->messages,
+                             peer->mechanism, NATIVE_FLAG_COMMAND, body, MESSAGE_NONE))
+        connection->broken = true;
+    native_connection_mark_dirty(connection);
+}
+
+int native_send_to_engine(transport *self, const transport_send *send)
+{
+    native_body *body = native_of(self);
+    native_role *role = &body->roles[TRANSPORT_ENGINE];
+    native_connection *connection =
+        role->router ? native_route_find(body, TRANSPORT_ENGINE, send->to) : role->ring;
+    if (!connection)
+        return EHOSTUNREACH;
+    if (!role->router)
+        role->ring = connection->ring_next; // round robin
+    outgoing out = prepare(self, send);
+    queue(connection, &out);
+    return 0;
+}
+
+static void publish(transport *self, const transport_send *send)
+{
+    native_connection *connection = native_of(self)->roles[send->role].ring;
+    if (!connection)
+        return;
+    if (send->role == TRANSPORT_LOG && connection->output.messages >= NATIVE_LOG_MESSAGES_MAX)
+        return;
+    outgoing out = prepare(self, send);
+    native_bytes topic = out.prefix_count ? out.prefix[0] : (native_bytes){0};
+    if (out.prefix_count == 0 && out.source)
+        topic = frame_of(&out, out.first);
+    if (native_topics_match(&connection->topics, topic))
+        queue(connection, &out);
+}
+
+static void keep_pending(transport *self, const transport_send *send)
+{
+    native_role *role = &native_of(self)->roles[send->role];
+    outgoing out = prepare(self, send);
+    uint64_t bytes = sizeof(native_pending) + out.size;
+    native_pending *item =
+        bytes <= NATIVE_PENDING_BYTES_MAX - role->pending_bytes ? malloc(sizeof *item) : NULL;
+    if (!item) {
+        native_notice(self,
+                      "too much is queued for the %s address, which is not there; a message "
+                      "is dropped",
+                      transport_role_name((transport_role)send->role));
+        return;
+    }
+    *item = (native_pending){.send = *send, .bytes = bytes};
+    for (uint32_t i = 0; i < send->prefix_count; i++)
+        atoms_retain(self->names, send->prefix[i]);
+    if (send->message != MESSAGE_NONE)
+        message_retain(self->messages, send->message);
+    if (role->pending_last)
+        role->pending_last->next = item;
+    else
+        role->pending_first = item;
+    role->pending_last = item;
+    role->pending_bytes += bytes;
+}
+
+static native_pending *take_pending(native_role *role)
+{
+    native_pending *item = role->pending_first;
+    role->pending_first = item->next;
+    if (!role->pending_first)
+        role->pending_last = NULL;
+    role->pending_bytes -= item->bytes;
+    return item;
+}
+
+static void release_pending(transport *self, native_pending *item)
+{
+    for (uint32_t i = 0; i < item->send.prefix_count; i++)
+        atoms_release(self->names, item->send.prefix[i]);
+    if (item->send.message != MESSAGE_NONE)
+        message_release(self->messages, item->send.message);
+    free(item);
+}
+
+void native_send_pending(native_connection *connection)
+{
+    transport *self = connection->owner;
+    native_role *role = &native_of(self)->roles[connection->role];
+    while (role->pending_first) {
+        native_pending *item = take_pending(role);
+        outgoing out = prepare(self, &item->send);
+        queue(connection, &out);
+        release_pending(self, item);
+    }
+}
+
+void native_drop_pending(transport *self, transport_role which)
+{
+    native_role *role = &native_of(self)->roles[which];
+    while (role->pending_first)
+        release_pending(self, take_pending(role));
+}
+
+static void send_one(transport *self, const transport_send *send)
+{
+    native_body *body = native_of(self);
+    native_role *role = &body->roles[send->role];
+    native_connection *connection = NULL;
+    switch ((transport_role)send->role) {
+    case TRANSPORT_ENGINE:
+        // First in, first out for each engine: nothing overtakes what is held.
+        if (transport_hold_has(body->hold, send->to) || native_send_to_engine(self, send) != 0)
+            transport_hold_append(self, body->hold, send);
+        return;
+    case TRANSPORT_CLIENT:
+        connection = native_route_find(body, TRANSPORT_CLIENT, send->to);
+        if (!connection)
+            self->counters.dropped_client++;
+        break;
+    case TRANSPORT_MONITOR:
+    case TRANSPORT_LOG:
+        publish(self, send);
+        return;
+    case TRANSPORT_REGISTRATION:
+        connection = role->ring;
+        if (!connection)
+            keep_pending(self, send);
+        break;
+    case TRANSPORT_NOTIFICATION:
+        break; // a SUB sends nothing
+    }
+    if (!connection)
+        return;
+    outgoing out = prepare(self, send);
+    queue(connection, &out);
+}
+
+void native_send_all(transport *self, const transport_send *sends, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        assert(sends[i].role < TRANSPORT_ROLES && sends[i].prefix_count <= 3);
+        if (native_of(self)->roles[sends[i].role].exists)
+            send_one(self, &sends[i]);
+    }
+    native_flush(self);
+}

@@ -1,0 +1,114 @@
+/// uring_buffers.c: the ring of provided buffers that streams receive into, and what was received
+/// while the gate was shut. Called by uring_streams.c and by uring.c's wait.
+///
+/// Invariant: a buffer is the kernel's, or in `kept`, or being told to the sink.
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "uring_streams.h"
+
+/// 8 MiB, touched only as far as bytes arrive. More of them let more peers speak in one turn before
+/// the kernel runs dry (-ENOBUFS), and cost cache.
+#define BUFFER_COUNT 256u
+#define BUFFER_SIZE  (32u << 10)
+
+static void return_buffer(uring_streams *self, uint16_t id)
+{
+    io_uring_buf_ring_add(self->ring, self->buffers + (size_t)id * BUFFER_SIZE, BUFFER_SIZE, id,
+                          (int)(BUFFER_COUNT - 1), (int)self->returned++);
+}
+
+void uring_streams_return_buffers(uring_reactor *base)
+{
+    uring_streams *self = base->streams;
+    if (!self || self->returned == 0)
+        return;
+    io_uring_buf_ring_advance(self->ring, (int)self->returned);
+    self->returned = 0;
+}
+
+static void *map(size_t size)
+{
+    void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return memory == MAP_FAILED ? NULL : memory;
+}
+
+int uring_buffers_open(uring_reactor *base)
+{
+    uring_streams *self = base->streams;
+    self->ring = map(BUFFER_COUNT * sizeof(struct io_uring_buf));
+    self->buffers = map((size_t)BUFFER_COUNT * BUFFER_SIZE);
+    if (!self->ring || !self->buffers)
+        return -ENOMEM;
+    struct io_uring_buf_reg registration = {.ring_addr = (uint64_t)(uintptr_t)self->ring,
+                                            .ring_entries = BUFFER_COUNT,
+                                            .bgid = URING_BUFFER_GROUP};
+    int rc = io_uring_register_buf_ring(&base->ring, &registration, 0);
+    if (rc < 0)
+        return rc;
+    io_uring_buf_ring_init(self->ring);
+    for (uint32_t id = 0; id < BUFFER_COUNT; id++)
+        return_buffer(self, (uint16_t)id);
+    uring_streams_return_buffers(base);
+    return 0;
+}
+
+void uring_buffers_close(uring_streams *self)
+{
+    if (self->ring)
+        munmap(self->ring, BUFFER_COUNT * sizeof(struct io_uring_buf));
+    if (self->buffers)
+        munmap(self->buffers, (size_t)BUFFER_COUNT * BUFFER_SIZE);
+    free(self->kept);
+}
+
+bool uring_streams_ready(const uring_reactor *base)
+{
+    return base->streams && base->streams->kept_count > 0 && !base->streams->shut;
+}
+
+void uring_buffers_tell(uring_streams *self, int fd, int32_t result, uint32_t flags)
+{
+    uring_stream *stream = &self->by_fd[fd];
+    bool has_buffer = flags & IORING_CQE_F_BUFFER;
+    uint16_t id = (uint16_t)(flags >> IORING_CQE_BUFFER_SHIFT);
+    if (stream->open && !stream->ended) {
+        const uint8_t *data = has_buffer ? self->buffers + (size_t)id * BUFFER_SIZE : NULL;
+        stream->ended = result <= 0;
+        self->sink->received(self->sink->context, stream->tag, data, result);
+    }
+    if (has_buffer)
+        return_buffer(self, id);
+}
+
+bool uring_buffers_keep(uring_streams *self, int fd, int32_t result, uint32_t flags)
+{
+    if (self->kept_count == self->kept_capacity) {
+        uint32_t capacity = self->kept_capacity ? self->kept_capacity * 2 : BUFFER_COUNT;
+        kept_receive *kept = realloc(self->kept, capacity * sizeof *kept);
+        if (!kept)
+            return false;
+        self->kept = kept;
+        self->kept_capacity = capacity;
+    }
+    self->kept[self->kept_count++] = (kept_receive){fd, self->by_fd[fd].serial, result, flags};
+    return true;
+}
+
+bool uring_streams_serve(uring_reactor *base)
+{
+    uring_streams *self = base->streams;
+    if (!uring_streams_ready(base))
+        return false;
+    for (uint32_t i = 0; i < self->kept_count; i++) {
+        kept_receive each = self->kept[i];
+        if (self->by_fd[each.fd].serial == each.serial)
+            uring_buffers_tell(self, each.fd, each.result, each.flags);
+        else if (each.flags & IORING_CQE_F_BUFFER)
+            return_buffer(self, (uint16_t)(each.flags >> IORING_CQE_BUFFER_SHIFT));
+    }
+    self->kept_count = 0;
+    uring_streams_return_buffers(base);
+    return true;
+}

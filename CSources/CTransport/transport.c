@@ -1,0 +1,227 @@
+/// transport.c: the face's own part: open, the turn, waking. Everything else is the body's.
+///
+/// Invariant: a turn never sleeps while the body is ready, and returns as soon as it has an event.
+#include "include/transport.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "transport_internal.h"
+
+uint64_t transport_now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000ull + (uint64_t)now.tv_nsec;
+}
+
+const char *transport_role_name(transport_role role)
+{
+    static const char *const NAMES[TRANSPORT_ROLES] = {
+        "client", "engine", "monitor", "notification", "registration", "log",
+    };
+    return NAMES[role];
+}
+
+bool transport_fail(transport_error *error, transport_stage stage, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    error->stage = stage;
+    vsnprintf(error->text, sizeof error->text, format, arguments);
+    va_end(arguments);
+    return false;
+}
+
+/// One descriptor a peer: the soft limit of most systems (1024) is too few.
+static void raise_open_files(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+static bool open_parts(transport *self, const transport_config *config, transport_error *error)
+{
+    self->reactor = reactor_open((reactor_kind)config->io, config->body == TRANSPORT_BODY_NATIVE,
+                                 self->note, sizeof self->note);
+    if (!self->reactor)
+        return transport_fail(error, TRANSPORT_STAGE_SYSTEM, "%s; use --io %s", self->note,
+                              config->io == TRANSPORT_IO_EPOLL ? "uring" : "epoll");
+    self->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    int rc = self->wake_fd < 0 ? -errno
+                               : self->reactor->ops->watch(self->reactor, self->wake_fd,
+                                                           REACTOR_READ, TRANSPORT_TAG_WAKE);
+    if (rc != 0)
+        return transport_fail(error, TRANSPORT_STAGE_SYSTEM,
+                              "cannot make the wake-up descriptor: %s; free some open files or "
+                              "raise ulimit -n",
+                              strerror(-rc));
+    return self->ops->open(self, config, error);
+}
+
+static void release_parts(transport *self)
+{
+    if (self->reactor) {
+        process_close(self);
+        self->reactor->ops->destroy(self->reactor);
+    }
+    if (self->wake_fd >= 0)
+        close(self->wake_fd);
+    free(self);
+}
+
+transport *transport_open(const transport_config *config, transport_error *error)
+{
+    *error = (transport_error){.stage = TRANSPORT_STAGE_NONE};
+    if (!transport_check(config, error))
+        return NULL;
+    raise_open_files();
+    transport *self = calloc(1, sizeof *self);
+    if (!self) {
+        transport_fail(error, TRANSPORT_STAGE_SYSTEM, "out of memory; free some and start again");
+        return NULL;
+    }
+    self->ops =
+        config->body == TRANSPORT_BODY_NATIVE ? &TRANSPORT_NATIVE_OPS : &TRANSPORT_LIBZMQ_OPS;
+    self->names = config->names;
+    self->messages = config->messages;
+    self->wake_fd = -1;
+    process_init(self);
+    if (open_parts(self, config, error))
+        return self;
+    release_parts(self);
+    return NULL;
+}
+
+void transport_close(transport *self, uint64_t linger_ns)
+{
+    if (!self)
+        return;
+    self->ops->close(self, linger_ns);
+    release_parts(self);
+}
+
+static void note_fired(transport *self, uint64_t tag)
+{
+    if (tag == TRANSPORT_TAG_WAKE) {
+        uint64_t count;
+        self->woken |= read(self->wake_fd, &count, sizeof count) == sizeof count;
+    } else if (tag == TRANSPORT_TAG_PROCESS) {
+        process_fired(self);
+    } else {
+        self->ops->fired(self, tag);
+    }
+}
+
+/// 0 or -errno. Sleeps until `deadline_ns` or sooner, and tells the body what happened.
+static int wait_once(transport *self, uint64_t deadline_ns)
+{
+    uint64_t fired[REACTOR_FIRED_MAX];
+    uint64_t body_ns = self->ops->deadline_ns(self);
+    uint64_t timer_ns = body_ns < self->process.poll_ns ? body_ns : self->process.poll_ns;
+    uint64_t until_ns = deadline_ns < timer_ns ? deadline_ns : timer_ns;
+    if (self->woken || self->process.gone || self->ops->ready(self))
+        until_ns = 0;
+    int32_t count = self->reactor->ops->wait(self->reactor, until_ns, fired);
+    for (int32_t i = 0; i < count; i++)
+        note_fired(self, fired[i]);
+    if (timer_ns != UINT64_MAX) {
+        uint64_t now_ns = transport_now_ns();
+        if (now_ns >= body_ns)
+            self->ops->expire(self, now_ns);
+        process_expire(self, now_ns);
+    }
+    return count < 0 ? count : 0;
+}
+
+static uint32_t gather_own(transport *self, transport_event *events, uint32_t capacity)
+{
+    uint32_t count = 0;
+    if (self->woken && count < capacity) {
+        events[count++] = (transport_event){.kind = TRANSPORT_WAKE};
+        self->woken = false;
+    }
+    if (self->process.gone && count < capacity) {
+        events[count++] = (transport_event){.kind = TRANSPORT_PARENT_GONE};
+        self->process.gone = false;
+    }
+    return count;
+}
+
+int32_t transport_turn(transport *self, uint64_t deadline_ns, transport_event *events,
+                       uint32_t capacity)
+{
+    if (capacity == 0)
+        return 0;
+    if (capacity > INT32_MAX)
+        capacity = INT32_MAX;
+    self->ops->begin_turn(self);
+    for (;;) {
+        int rc = wait_once(self, deadline_ns);
+        if (rc < 0)
+            return rc;
+        uint32_t count = gather_own(self, events, capacity);
+        count += self->ops->gather(self, events + count, capacity - count);
+        if (count > 0 || self->noticed) {
+            self->noticed = false;
+            return (int32_t)count;
+        }
+        if (deadline_ns != UINT64_MAX && transport_now_ns() >= deadline_ns)
+            return 0;
+    }
+}
+
+void transport_send_all(transport *self, const transport_send *sends, uint32_t count)
+{
+    self->ops->send_all(self, sends, count);
+}
+
+void transport_pause(transport *self, transport_role role, bool paused)
+{
+    self->ops->pause(self, role, paused);
+}
+
+void transport_wake(transport *self)
+{
+    // In a signal handler errno belongs to whoever was interrupted. A full counter is a wake, too.
+    int saved = errno;
+    uint64_t one = 1;
+    ssize_t written = write(self->wake_fd, &one, sizeof one);
+    (void)written;
+    errno = saved;
+}
+
+const char *transport_endpoint(const transport *self, transport_role role)
+{
+    return transport_role_binds(role) ? self->ops->endpoint(self, role) : NULL;
+}
+
+const char *transport_io_name(const transport *self)
+{
+    return self->reactor->ops->name;
+}
+
+const char *transport_io_note(const transport *self)
+{
+    return self->note[0] ? self->note : NULL;
+}
+
+bool transport_next_notice(transport *self, char *text, size_t text_size)
+{
+    return self->ops->next_notice && self->ops->next_notice(self, text, text_size);
+}
+
+void transport_read_counters(const transport *self, transport_counters *out)
+{
+    *out = self->counters;
+}

@@ -1,0 +1,43 @@
+# One command for each need; CONTRIBUTING.md explains. Every target installs what it lacks.
+.PHONY: demo test build format tidy sanitize neon conformance conformance-long \
+        differential-long clean
+
+demo: ## a real cluster of 4 engines, a DAG, retries, a killed engine, and the stock scheduler beside it
+	tools/demo.sh
+
+test: ## every test that CI runs
+	tools/test.sh
+
+build: ## .build/release/yardmaster
+	tools/bootstrap.sh
+	swift build -c release --product yardmaster
+
+format: ## reformat Swift and C
+	tools/bootstrap.sh test
+	tools/tidy.py --format
+
+tidy: ## format, sizes, wording, unsafe code
+	tools/bootstrap.sh test
+	tools/tidy.py
+
+sanitize: ## the Swift and C tests under AddressSanitizer and ThreadSanitizer
+	tools/bootstrap.sh test
+	tools/sanitize.sh
+
+neon: ## the NEON kernels under qemu-aarch64
+	Tests/Neon/neon.sh
+
+conformance: build ## two of ipyparallel's own test files on yardmaster
+	tools/bootstrap.sh test
+	Tests/Conformance/run.sh lbview dependency
+
+conformance-long: build ## all of them, hwm 1 and 0, and with CURVE
+	tools/bootstrap.sh test
+	tools/conformance-long.sh
+
+differential-long: build ## 1,000 random scripts against the Python TaskScheduler
+	tools/bootstrap.sh test
+	.venv/bin/python Tests/Differential/run.py --scripts 1000
+
+clean:
+	rm -rf .build perf/build

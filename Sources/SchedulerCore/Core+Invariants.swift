@@ -1,0 +1,143 @@
+/// checkInvariants: recounts everything from first principles. Tests call it after every step.
+
+extension SchedulerCore {
+  /// Nil when all is well, else one sentence about the first thing that is not. O(everything).
+  public func checkInvariants() -> String? {
+    if !finishing.isEmpty { return "tasks are still finishing between events" }
+    if !timeouts.check() { return "the timeouts are not a heap" }
+    if !graces.check() { return "the grace periods are not a heap" }
+    if !loads.check() { return "the load vector disagrees with itself" }
+    return checkTasks() ?? checkEngines() ?? checkEdges() ?? checkAvoidances()
+  }
+
+  private func checkTasks() -> String? {
+    var liveSeen = 0
+    var plainSeen = 0
+    var timed = 0
+    for id in 0..<fates.count where fates[id].isLive {
+      liveSeen += 1
+      let slot = fates[id].slot
+      let task = live[slot]
+      if task.id.value != UInt32(id) { return "task \(id): its slot holds \(task.id.value)" }
+      switch task.phase {
+      case .done: return "task \(id): live but done"
+      case .waiting:
+        if task.queue != .none { return "task \(id): waits for after, yet stands in a queue" }
+        if task.afterPending == 0 { return "task \(id): waits for nothing" }
+      case .ready:
+        if task.queue == .none { return "task \(id): ready, neither queued nor running" }
+        if task.queue == .plain && loads.availableCount > 0 {
+          return "task \(id): may run anywhere, an engine is available, yet it waits"
+        }
+        if let engine = availableEngine(for: slot) {
+          return "task \(id): engine \(engine) is eligible and available, yet it waits"
+        }
+      case .running:
+        if task.queue != .none { return "task \(id): runs, yet stands in a queue" }
+        if task.engine == nowhere { return "task \(id): runs nowhere" }
+      }
+      if task.queue == .plain {
+        plainSeen += 1
+        if !plain.contains(task.id) { return "task \(id): not in the plain queue" }
+      }
+      let isTimed = task.timeout_ns > 0 && task.phase != .running
+      if isTimed != timeouts.contains(owner: slot) { return "task \(id): wrong about its timeout" }
+      if isTimed { timed += 1 }
+    }
+    if liveSeen != liveCount { return "\(liveSeen) live tasks, \(liveCount) counted" }
+    if plainSeen != plain.count { return "\(plainSeen) plain tasks, \(plain.count) in the queue" }
+    if timed != timeouts.count { return "\(timed) timed tasks, \(timeouts.count) deadlines" }
+    return nil
+  }
+
+  private func availableEngine(for slot: UInt32) -> UInt32? {
+    for slotOfEngine in loads.slotsInOrder() where loads.isAvailable(slotOfEngine) {
+      let engine = engineOfSlot[slotOfEngine]
+      if isEligible(slot, on: engine) { return engine }
+    }
+    return nil
+  }
+
+  private func checkEngines() -> String? {
+    var registered: UInt32 = 0
+    var graceCount = 0
+    for index in 0..<engines.count {
+      let engine = engines[index]
+      var load: UInt64 = 0
+      var running: UInt32 = 0
+      var slot = engine.firstRunning
+      var previous = nowhere
+      while slot != nowhere {
+        let task = live[slot]
+        if task.phase != .running || task.engine != UInt32(index) {
+          return "engine \(index): lists task \(task.id.value), which is not running there"
+        }
+        if task.previousRunning != previous { return "engine \(index): its list is broken" }
+        running += 1
+        load += UInt64(task.cost)
+        previous = slot
+        slot = task.nextRunning
+      }
+      if running != engine.runningCount || previous != engine.lastRunning {
+        return "engine \(index): \(running) tasks run there, \(engine.runningCount) counted"
+      }
+      guard engine.isRegistered else {
+        if running > 0 { graceCount += 1 }
+        if (running > 0) != graces.contains(owner: UInt32(index)) {
+          return "engine \(index): gone, wrong about its grace period"
+        }
+        continue
+      }
+      registered += 1
+      if engineOfSlot[engine.slot] != UInt32(index) { return "engine \(index): slot disagrees" }
+      if engine.load != load || loads[engine.slot] != min(load, UInt64(LoadVector.loadMax)) {
+        return "engine \(index): load \(engine.load), recounted \(load)"
+      }
+      if options.hwm > 0 && options.loadPolicy == nil && load > UInt64(options.hwm) {
+        return "engine \(index): load \(load) is over the high-water mark"
+      }
+    }
+    if registered != loads.count { return "\(registered) engines, \(loads.count) in the vector" }
+    if graceCount != graces.count { return "\(graceCount) graces, \(graces.count) counted" }
+    return nil
+  }
+
+  private func checkEdges() -> String? {
+    var owned = 0
+    for id in 0..<fates.count where fates[id].isLive {
+      let slot = fates[id].slot
+      var after: UInt32 = 0
+      var follow: UInt32 = 0
+      var index = live[slot].firstEdge
+      while index != nowhere {
+        owned += 1
+        let edge = edges[index]
+        if edge.owner != slot { return "task \(id): owns an edge of another" }
+        if edge.dependency != nowhere {
+          if !fates[live[edge.dependency].id.value].isLive {
+            return "task \(id): waits for a finished task"
+          }
+          if edge.isFollow { follow += 1 } else { after += 1 }
+        }
+        index = edge.nextOfOwner
+      }
+      if live[slot].followPending != follow { return "task \(id): miscounts follow" }
+      if live[slot].phase == .waiting && live[slot].afterPending != after {
+        return "task \(id): miscounts after"
+      }
+    }
+    return owned == edgeCount ? nil : "\(owned) edges are owned, \(edgeCount) counted"
+  }
+
+  private func checkAvoidances() -> String? {
+    var counts = [Int](repeating: 0, count: avoidances.count)
+    for id in 0..<fates.count where fates[id].isLive {
+      let task = live[fates[id].slot]
+      if task.queue == .avoiding { counts[Int(task.avoidance)] += 1 }
+    }
+    for index in counts.indices where counts[index] != avoidances[index].count {
+      return "avoidance \(index): \(counts[index]) tasks, \(avoidances[index].count) counted"
+    }
+    return nil
+  }
+}

@@ -1,0 +1,85 @@
+/// The hub's messages: which engines there are, which came, which went (SEMANTICS 1 and 5).
+
+import CBase
+import CScan
+import CTransport
+import SchedulerCore
+
+extension Exchange {
+  mutating func ingestHubMessage(_ event: transport_event) {
+    defer { unsafe spent.append(event.message) }
+    var reason = DropReason.noDelimiter
+    guard let message = unsafe CheckedMessage(event, composer.signer, &reason) else {
+      dropHubMessage(reason)
+      return
+    }
+    var hub = unsafe scan_hub()
+    unsafe scan_hub_message(scanner.handle, message.header, message.content, &hub)
+    guard unsafe hub.status == SCAN_OK.rawValue else {
+      dropHubMessage(.badHubMessage)
+      return
+    }
+    switch unsafe text(hub.msg_type) {
+    case "registration_notification": unsafe announce(.engineRegistered, hub.uuid)
+    case "unregistration_notification": unsafe announce(.engineUnregistered, hub.uuid)
+    case "connection_reply": unsafe takeConnectionReply(hub)
+    case let other:
+      if log.noticeLevel <= .debug { log.notice(.debug, "ignored a \(other) from the hub") }
+    }
+  }
+
+  private mutating func dropHubMessage(_ reason: DropReason) {
+    guard countDrop(reason) != nil else { return }
+    log.notice(.warning, "dropped a message from the hub: \(reason.rawValue)")
+  }
+
+  private mutating func takeConnectionReply(_ hub: scan_hub) {
+    let status = unsafe text(hub.status_text)
+    guard status == "ok" else {
+      log.notice(
+        .error,
+        "the hub answered the connection request with status \"\(status)\": engines that "
+          + "registered before now stay unknown; restart the scheduler")
+      return
+    }
+    guard unsafe hub.engines.count > 0 else { return }
+    let spans = unsafe scanner.spans
+    for index in unsafe 0..<Int(hub.engines.count) {
+      unsafe announce(.engineRegistered, spans[Int(hub.engines.first) + index])
+    }
+    unsafe log.notice(.info, "the hub knows \(hub.engines.count) engines")
+  }
+
+  private mutating func announce(_ kind: Event.Kind, _ uuid: scan_span) {
+    var change = Event(kind)
+    if kind == .engineRegistered {
+      let name = unsafe atoms_intern(tables.atoms, uuid.data, Int(uuid.size))
+      guard name != ATOM_NONE else {
+        dropHubMessage(.badHubMessage)
+        return
+      }
+      // Engines' names are kept for ever: blacklists and finished tasks may speak of them.
+      keepEngineName(name)
+      change.engine = EngineName(name)
+    } else {
+      let name = unsafe atoms_find(tables.atoms, uuid.data, Int(uuid.size))
+      guard name != ATOM_NONE else {
+        unsafe log.notice(.warning, "the hub unregistered \(text(uuid)), which is not known here")
+        return
+      }
+      change.engine = EngineName(name)
+    }
+    events.append(change)
+    let what = kind == .engineRegistered ? "registered" : "unregistered"
+    log.notice(.info, "engine \(tables.text(of: change.engine)) \(what)")
+  }
+
+  private mutating func keepEngineName(_ name: atom) {
+    if Int(name) >= isEngineName.count {
+      let missing = Int(name) + 1 - isEngineName.count
+      isEngineName += Array(repeating: false, count: max(64, missing))
+    }
+    if isEngineName[Int(name)] { unsafe atoms_release(tables.atoms, name) }
+    isEngineName[Int(name)] = true
+  }
+}

@@ -1,0 +1,197 @@
+/// PackWriter: the scheduler's own messages as JSON or msgpack, into one reused buffer.
+///
+/// Both packers are written through the same calls, so that a message has one description.
+/// Strings are given as UTF-8; bytes that are not UTF-8 are replaced in JSON by `?`.
+
+import CScan
+
+/// How frames are packed (ipyparallel's `Session.packer`). orjson's frames are JSON.
+public enum Packer: String, CaseIterable, Sendable {
+  case json, orjson, msgpack
+
+  var c: scan_packer { self == .msgpack ? SCAN_MSGPACK : SCAN_JSON }
+}
+
+/// Bytes appended one after another; never shrinks.
+@safe
+struct ByteBuffer: ~Copyable {
+  private(set) var base: UnsafeMutablePointer<UInt8>
+  private var capacity = 4096
+  private(set) var count = 0
+
+  init() { unsafe base = UnsafeMutablePointer<UInt8>.allocate(capacity: capacity) }
+  deinit { unsafe base.deallocate() }
+
+  mutating func removeAll() { count = 0 }
+
+  @inline(__always)
+  mutating func append(_ byte: UInt8) {
+    if count == capacity { grow(1) }
+    unsafe base[count] = byte
+    count += 1
+  }
+
+  @inline(__always)
+  mutating func append(_ bytes: UnsafeRawBufferPointer) {
+    guard let source = bytes.baseAddress else { return }
+    if count + bytes.count > capacity { grow(bytes.count) }
+    unsafe UnsafeMutableRawPointer(base + count).copyMemory(from: source, byteCount: bytes.count)
+    count += bytes.count
+  }
+
+  @inline(__always)
+  mutating func append(_ text: StaticString) {
+    unsafe append(UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+  }
+
+  private mutating func grow(_ more: Int) {
+    let next = max(count + more, capacity * 2)
+    let moved = UnsafeMutablePointer<UInt8>.allocate(capacity: next)
+    unsafe moved.update(from: base, count: count)
+    unsafe base.deallocate()
+    unsafe base = moved
+    capacity = next
+  }
+}
+
+@safe
+struct PackWriter: ~Copyable {
+  var buffer = ByteBuffer()
+  private let isJSON: Bool
+  private var needsComma = false
+
+  init(_ packer: Packer) { isJSON = packer != .msgpack }
+
+  mutating func beginMap(_ entries: Int) {
+    separate()
+    if isJSON { buffer.append(UInt8(ascii: "{")) } else { container(0x80, 0xde, entries) }
+    needsComma = false
+  }
+
+  mutating func endMap() {
+    if isJSON { buffer.append(UInt8(ascii: "}")) }
+    needsComma = true
+  }
+
+  mutating func beginArray(_ entries: Int) {
+    separate()
+    if isJSON { buffer.append(UInt8(ascii: "[")) } else { container(0x90, 0xdc, entries) }
+    needsComma = false
+  }
+
+  mutating func endArray() {
+    if isJSON { buffer.append(UInt8(ascii: "]")) }
+    needsComma = true
+  }
+
+  /// A key that needs no escaping.
+  mutating func key(_ name: StaticString) {
+    separate()
+    if isJSON {
+      buffer.append(UInt8(ascii: "\""))
+      buffer.append(name)
+      buffer.append("\":")
+    } else {
+      stringHead(name.utf8CodeUnitCount)
+      buffer.append(name)
+    }
+    needsComma = false
+  }
+
+  mutating func string(_ text: StaticString) {
+    unsafe string(UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+  }
+
+  mutating func string(_ text: String) {
+    var text = text
+    text.withUTF8 { unsafe string(UnsafeRawBufferPointer($0)) }
+  }
+
+  mutating func string(_ text: [UInt8]) {
+    unsafe text.withUnsafeBytes { unsafe string($0) }
+  }
+
+  mutating func string(_ bytes: UnsafeRawBufferPointer) {
+    separate()
+    if isJSON {
+      buffer.append(UInt8(ascii: "\""))
+      unsafe escaped(bytes)
+      buffer.append(UInt8(ascii: "\""))
+    } else {
+      stringHead(bytes.count)
+      unsafe buffer.append(bytes)
+    }
+    needsComma = true
+  }
+
+  /// Forgets separators: the next value starts a frame of its own.
+  mutating func beginFrame() { needsComma = false }
+
+  @inline(__always)
+  private mutating func separate() {
+    if isJSON && needsComma { buffer.append(UInt8(ascii: ",")) }
+  }
+
+  private mutating func escaped(_ bytes: UnsafeRawBufferPointer) {
+    // Ids and uuids never need escaping: one pass to see that, one copy.
+    var isPlain = true
+    for index in 0..<bytes.count {
+      let byte = unsafe bytes[index]
+      let needsEscape = byte < 0x20 || byte >= 0x7f
+      if needsEscape || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") {
+        isPlain = false
+        break
+      }
+    }
+    if isPlain {
+      unsafe buffer.append(bytes)
+      return
+    }
+    for scalar in unsafe String(decoding: bytes, as: UTF8.self).unicodeScalars {
+      switch scalar {
+      case "\"": buffer.append("\\\"")
+      case "\\": buffer.append("\\\\")
+      case "\n": buffer.append("\\n")
+      case _ where scalar.value < 0x20 || scalar.value == 0x7f:
+        buffer.append("\\u00")
+        hex(UInt8(scalar.value >> 4))
+        hex(UInt8(scalar.value & 15))
+      default: for byte in UTF8.encode(scalar)! { buffer.append(byte) }
+      }
+    }
+  }
+
+  private mutating func hex(_ digit: UInt8) {
+    buffer.append(digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10)
+  }
+
+  private mutating func container(_ fix: UInt8, _ long: UInt8, _ entries: Int) {
+    if entries < 16 {
+      buffer.append(fix | UInt8(entries))
+    } else {
+      buffer.append(long)
+      bigEndian(entries, bytes: 2)
+    }
+  }
+
+  private mutating func stringHead(_ size: Int) {
+    switch size {
+    case ..<32: buffer.append(0xa0 | UInt8(size))
+    case ..<256:
+      buffer.append(0xd9)
+      bigEndian(size, bytes: 1)
+    case ..<65536:
+      buffer.append(0xda)
+      bigEndian(size, bytes: 2)
+    default:
+      buffer.append(0xdb)
+      bigEndian(size, bytes: 4)
+    }
+  }
+
+  private mutating func bigEndian(_ value: Int, bytes: Int) {
+    for shift in stride(from: 8 * (bytes - 1), through: 0, by: -8) {
+      buffer.append(UInt8(truncatingIfNeeded: value >> shift))
+    }
+  }
+}

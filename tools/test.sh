@@ -1,0 +1,78 @@
+#!/usr/bin/env bash
+# Every test that continuous integration runs (make test). Installs what it lacks, prints what each
+# suite counted, ends with one line of totals: `N passed, N failed`.
+#
+#   tools/test.sh            all suites
+#   tools/test.sh NAME...    only these: tidy swift neon package wire wire-native differential
+#                            conformance perf
+set -uo pipefail
+cd "$(dirname "$0")/.."
+
+tools/bootstrap.sh test || exit 1
+readonly logs=.build/test-logs
+mkdir -p "$logs"
+suites=${*:-tidy swift neon package wire wire-native differential conformance perf}
+passed=0 failed=0
+summary=()
+
+# run NAME COMMAND...: one suite, its output shown and kept; counts one pass or one failure unless
+# the suite prints counts of its own that `count` understands.
+run() {
+    local name=$1 log=$logs/$1.log started=$SECONDS status
+    shift
+    case " $suites " in *" $name "*) ;; *) return ;; esac
+    printf '\n== %s: %s\n' "$name" "$*"
+    "$@" 2>&1 | tee "$log"
+    status=${PIPESTATUS[0]}
+    count "$name" "$log" "$status" $((SECONDS - started))
+}
+
+count() {
+    local name=$1 log=$2 status=$3 seconds=$4 good=0 bad=0
+    # pytest: "12 passed, 1 failed"; swift test: "Test run with 80 tests ... passed"; ours alike.
+    good=$(sed -n 's/.*[^0-9]\([0-9][0-9]*\) passed.*/\1/p; s/^\([0-9][0-9]*\) passed.*/\1/p' "$log" | tail -n 1)
+    bad=$(sed -n 's/.*[^0-9]\([0-9][0-9]*\) failed.*/\1/p; s/^\([0-9][0-9]*\) failed.*/\1/p' "$log" | tail -n 1)
+    if [ -z "$good" ]; then
+        good=$(sed -n 's/.*Test run with \([0-9]*\) tests.* passed after.*/\1/p' "$log" | tail -n 1)
+    fi
+    good=${good:-0} bad=${bad:-0}
+    if [ "$status" -eq 77 ]; then
+        summary+=("$name: skipped (${seconds} s)")
+        return
+    fi
+    if [ "$status" -ne 0 ] && [ "$bad" -eq 0 ]; then bad=1; fi
+    if [ "$status" -eq 0 ] && [ "$good" -eq 0 ]; then good=1; fi
+    passed=$((passed + good)) failed=$((failed + bad))
+    summary+=("$name: $good passed, $bad failed (${seconds} s)")
+}
+
+readonly python=.venv/bin/python
+
+swift build -c release --product yardmaster || exit 1
+export YARDMASTER_BINARY=$PWD/.build/release/yardmaster
+
+run tidy tools/tidy.py
+run swift swift test
+run neon Tests/Neon/neon.sh
+run package $python -m pytest -q -p no:cacheprovider integrations/ipyparallel/tests \
+    --binary "$YARDMASTER_BINARY"
+run wire $python -m pytest -q -p no:cacheprovider Tests/Wire
+# The same over the transport of our own: the binary under a name that asks for it.
+native=$PWD/.build/yardmaster-native
+cat > "$native" <<SCRIPT
+#!/bin/sh
+[ "\$1" = scheduler ] || exec "$YARDMASTER_BINARY" "\$@"
+shift
+exec "$YARDMASTER_BINARY" scheduler --transport native "\$@"
+SCRIPT
+chmod +x "$native"
+run wire-native env YARDMASTER_BINARY="$native" \
+    $python -m pytest -q -p no:cacheprovider Tests/Wire
+run differential $python Tests/Differential/run.py --scripts 60
+run conformance Tests/Conformance/run.sh lbview dependency
+run perf perf/selftest.sh
+
+printf '\n'
+printf '%s\n' "${summary[@]}"
+printf '%d passed, %d failed\n' "$passed" "$failed"
+[ "$failed" -eq 0 ]
