@@ -6,6 +6,7 @@ ended here, by its own pid; what it wrote to stderr stays readable until its fol
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
 import re
@@ -67,19 +68,23 @@ def ipc_endpoints(folder: Path) -> Endpoints:
 
 
 # Below what the kernel hands out by itself, so that nobody else's connection takes the port
-# between our look and the scheduler's bind.
+# between our look and the scheduler's bind. Walked in order from a random start, so that no two
+# addresses of one scheduler, nor of two that live side by side, are ever the same port.
 PORTS = range(20_000, 32_000)
+_start = random.randrange(len(PORTS))
+_next_ports = itertools.cycle([*PORTS[_start:], *PORTS[:_start]])
 
 
 def free_port() -> int:
-    while True:
-        port = random.choice(PORTS)
+    """A TCP port of loopback that nobody had a moment ago, never the same twice in 12,000 calls."""
+    for port in _next_ports:
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))
             except OSError:
                 continue
         return port
+    raise AssertionError("a cycle ended")
 
 
 def tcp_endpoints() -> Endpoints:
