@@ -114,6 +114,9 @@ scanner *scanner_create(scan_packer packer);
 void scanner_destroy(scanner *);
 /// Forgets the spans of earlier scans (call once a turn).
 void scanner_reset(scanner *);
+/// Frames of tasks and replies that were known by their shape (JSON: see shape.h), and frames that
+/// had to be parsed, since creation.
+void scanner_count_shapes(const scanner *, uint64_t *found, uint64_t *parsed);
 /// All spans of lists since the last reset.
 const scan_span *scanner_spans(const scanner *, size_t *count);
 
