@@ -7,7 +7,8 @@
 #include "shape.h"
 
 #include <stdlib.h>
-#include <string.h>
+
+#include "plain.h"
 
 #define SHAPE_PLACES 64u
 #define SHAPE_TRUST  16
@@ -33,41 +34,27 @@ void shapes_count(const shapes *all, uint64_t *found, uint64_t *parsed)
     *parsed = all->parsed;
 }
 
-#define BLOCK 16u
-typedef uint8_t block __attribute__((vector_size(BLOCK)));
-
-static inline block load(const uint8_t *bytes)
-{
-    block b;
-    memcpy(&b, bytes, BLOCK);
-    return b;
-}
-
 /// Not zero where a byte may not differ but does, or stands free and is not plain.
-static inline block judge(block now, block then, block free)
+static inline plain_block judge(plain_block now, const uint8_t *then, const uint8_t *free)
 {
-    block odd =
-        (block)(now < 0x20) | (block)(now > 0x7e) | (block)(now == '"') | (block)(now == '\\');
-    return ((now ^ then) & ~free) | (odd & free);
+    plain_block allowed = plain_load(free);
+    return ((now ^ plain_load(then)) & ~allowed) | (plain_odd(now) & allowed);
 }
 
 static bool matches(const shape *s, const uint8_t *bytes)
 {
-    block wrong = {0};
+    plain_block wrong = {0};
     uint32_t at = 0;
-    if (s->size < BLOCK) {
-        uint8_t padded[BLOCK] = {0};
+    if (s->size < PLAIN_BLOCK) {
+        uint8_t padded[PLAIN_BLOCK] = {0};
         memcpy(padded, bytes, s->size);
-        wrong = judge(load(padded), load(s->bytes), load(s->free));
-    } else {
-        for (; at + BLOCK <= s->size; at += BLOCK)
-            wrong |= judge(load(bytes + at), load(s->bytes + at), load(s->free + at));
-        at = s->size - BLOCK; // the end, some of it for the second time
-        wrong |= judge(load(bytes + at), load(s->bytes + at), load(s->free + at));
+        return !plain_any(judge(plain_load(padded), s->bytes, s->free));
     }
-    uint64_t halves[2];
-    memcpy(halves, &wrong, BLOCK);
-    return (halves[0] | halves[1]) == 0;
+    for (; at + PLAIN_BLOCK <= s->size; at += PLAIN_BLOCK)
+        wrong |= judge(plain_load(bytes + at), s->bytes + at, s->free + at);
+    at = s->size - PLAIN_BLOCK; // the end, some of it for the second time
+    wrong |= judge(plain_load(bytes + at), s->bytes + at, s->free + at);
+    return !plain_any(wrong);
 }
 
 const shape *shape_find(shapes *all, shape_kind kind, scan_span frame)

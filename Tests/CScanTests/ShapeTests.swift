@@ -78,7 +78,7 @@ private func bytes(_ text: String) -> [UInt8] { Array(text.utf8) }
     #expect(scanner.shapeCounts.found == 4)
   }
 
-  /// A cluster whose frames never repeat costs little learning, and one that changes is learnt anew.
+  /// A cluster whose frames never repeat learns seldom, and one that changes is learnt anew.
   @Test func aShapeThatIsMissedOftenIsReplaced() {
     let scanner = Scanner(SCAN_JSON)
     func metadata(_ retries: Int) -> String { #"{"retries": \#(retries), "after": []}"# }

@@ -128,6 +128,9 @@ void scan_task(scanner *, scan_span header, scan_span metadata, scan_submission 
 /// `dependencies_met` is any value's truth in Python.
 void scan_reply(scanner *, scan_span header, scan_span parent, scan_span metadata,
                 scan_result *out);
+/// Whether the bytes stand for themselves between JSON's quotes: ASCII from space to tilde, without
+/// quote and backslash.
+bool scan_is_plain(const uint8_t *bytes, size_t size);
 /// A hub message: header, content.
 void scan_hub_message(scanner *, scan_span header, scan_span content, scan_hub *out);
 
