@@ -78,7 +78,7 @@ private final class Race: @unchecked Sendable {
   @Test func oneOfTheTwoNotices() {
     var random = SeededGenerator.announced("oneOfTheTwoNotices")
     let race = Race()
-    let rounds = 1_000
+    let rounds = 200
     let (mine, other) = (SeededGenerator(seed: random.next()), SeededGenerator(seed: random.next()))
     var found = (lost: 0, slept: 0)
     _ = together({ [race, other] in

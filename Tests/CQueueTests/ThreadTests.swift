@@ -154,7 +154,7 @@ private func pass(_ total: UInt64, capacity: UInt32, bell: Bell?, _ random: Seed
 
 /// Small rings, where the threads take turns, pass fewer: each element there is a hand-over.
 private let passes: [(capacity: UInt32, total: UInt64)] = [
-  (1, 200_000), (2, 200_000), (8, 500_000), (64, 1_000_000), (1024, 2_000_000),
+  (1, 20_000), (2, 50_000), (8, 200_000), (64, 1_000_000), (1024, 2_000_000),
 ]
 
 @Suite(.serialized) struct ThreadTests {
