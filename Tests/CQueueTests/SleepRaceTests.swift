@@ -1,6 +1,6 @@
 // The race of falling asleep, without the sleep: one thread looks at a ring and announces that it
 // will sleep while the other pushes and asks whether to wake. Whatever the order, one of the two
-// has to notice. Without either fence both miss the other thousands of times in a run on x86,
+// has to notice. Without either fence both miss the other hundreds of times in a run on x86,
 // provided that the threads have a core each: on one core there is no such race.
 
 import CQueue
