@@ -1,8 +1,8 @@
 /* Counts heap allocations of the process it is preloaded into (LD_PRELOAD), in a file that others
  * can read meanwhile: two 64-bit counters, allocations and frees, in $ALLOCATIONS_FILE.
  *
- * Invariant: the counters are shared memory: a reader needs no word from the process. glibc only, for
- * its own names of the functions behind malloc: dlsym would allocate. */
+ * Invariant: the counters are shared memory: a reader needs no word from the process. glibc only,
+ * for its own names of the functions behind malloc: dlsym would allocate. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
