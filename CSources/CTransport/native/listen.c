@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../reactor/stream_table.h"
 #include "body.h"
 
 static const char *resolve_path(const endpoint *parsed, native_address *out, socklen_t *size)
@@ -209,7 +210,7 @@ void native_accepted(void *context, uint64_t tag, int32_t result)
         native_connection_open(self, (transport_role)tag, result);
         return;
     }
-    bool rests = result == -EMFILE || result == -ENFILE || result == -ENOBUFS || result == -ENOMEM;
+    bool rests = reactor_accept_rests(result);
     native_notice(self, "cannot accept a connection on the %s address: %s; %s",
                   transport_role_name((transport_role)tag), strerror(-result),
                   rests ? "accepting rests until one can be; raise ulimit -n" : "going on");
