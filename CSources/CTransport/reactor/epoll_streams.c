@@ -123,6 +123,7 @@ void epoll_streams_note(epoll_reactor *self, int fd, uint32_t events)
     reactor_stream *stream = &streams->table.by_fd[fd];
     if (!stream->open)
         return;
+    stream->hung_up |= (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
     if (events & ~(uint32_t)EPOLLOUT && !stream->ended)
         stream_table_list(&streams->table, fd);
     if (events & (EPOLLOUT | EPOLLERR | EPOLLHUP) && stream->wants_out) {
@@ -178,8 +179,9 @@ static bool receive_some(epoll_streams *self, int fd)
         self->sink->received(self->sink->context, tag, self->buffer, result);
         if (size <= 0 || !is_alive(self, fd, serial))
             return false;
-        // A stream that gave less than it was asked for is empty; its end makes a new edge.
-        if ((size_t)size < sizeof self->buffer)
+        // A stream that gave less than it was asked for is empty. Its end makes a new edge, unless
+        // it came with these bytes.
+        if ((size_t)size < sizeof self->buffer && !self->table.by_fd[fd].hung_up)
             return false;
         taken += (uint32_t)size;
         if (self->table.by_fd[fd].paused)

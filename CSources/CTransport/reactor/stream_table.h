@@ -19,6 +19,7 @@ typedef struct reactor_stream {
     bool ended;   ///< its last bytes were told
     // epoll
     bool wants_out; ///< waits to be writable
+    bool hung_up;   ///< its end is there, behind what was not read
     // io_uring: what the kernel has of it
     bool armed, sending, cancelling;
     bool closing; ///< waits for the kernel
