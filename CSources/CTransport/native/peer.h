@@ -23,7 +23,7 @@ typedef struct native_link {
     native_security security;
     uint8_t *metadata; ///< ours: Socket-Type and Identity
     size_t metadata_size;
-    uint64_t frame_bytes_max;
+    native_sizes sizes;
     native_pool *pool;
 } native_link;
 
@@ -61,8 +61,11 @@ struct native_peer {
     native_assembly *assembly;   ///< NULL: nothing incomplete
     native_handshake *handshake; ///< NULL: traffic
     native_phase phase;
-    uint8_t minor;             ///< of the peer's ZMTP 3
+    uint8_t minor; ///< of the peer's ZMTP 3
+    /// The two below have changed. The owner looks after each feed, and takes them.
+    bool has_news;
     uint32_t dropped_messages; ///< of too many frames
+    uint32_t promised_tenths;  ///< of a second: in that time it will have spoken (PING)
 };
 
 /// False when out of memory. Sends the greeting through `host->output`.
