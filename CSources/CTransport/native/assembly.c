@@ -101,7 +101,7 @@ static bool skips(const native_assembly *self)
 static const char *begin_body(native_assembly *self, uint64_t frame_bytes_max)
 {
     if ((self->frame.flags & NATIVE_FLAG_COMMAND) && self->frame.size > NATIVE_COMMAND_SIZE_MAX)
-        return "sent a command of more than 64 KiB";
+        return "sent a command of 64 KiB or more";
     if (self->frame.size > frame_bytes_max)
         return "sent a frame larger than allowed";
     self->in_body = true;
@@ -169,14 +169,14 @@ static const char *end_frame(native_assembly *self, native_mechanism *mechanism,
 {
     self->in_body = false;
     uint8_t flags = self->frame.flags;
-    uint8_t *body = self->is_large ? self->large[self->large_count - 1].data
-                                   : self->small + self->small_used - self->frame.size;
-    native_bytes plain = {body, (size_t)self->frame.size};
     if (skips(self)) {
         if (!(flags & NATIVE_FLAG_MORE))
             *what = NATIVE_ASSEMBLED_DROPPED;
         return NULL;
     }
+    uint8_t *body = self->is_large ? self->large[self->large_count - 1].data
+                                   : self->small + self->small_used - self->frame.size;
+    native_bytes plain = {body, (size_t)self->frame.size};
     if (mechanism) {
         const char *reason =
             mechanism->ops->open(mechanism, body, (size_t)self->frame.size, &plain, &flags);
