@@ -222,7 +222,7 @@ def peer() -> dict[str, bytes]:
         # More frames than a message may have, then one that is taken.
         "many-frames": case(router | bound | greeted | repeats, b"\xe5\xff\x01\x00" + b"\x00\x00" + APPLY_MESSAGE),
         "large-command": case(
-            router | bound | greeted | repeats, b"\x06" + struct.pack(">Q", 65536) + b"\x07unknown" + b"\xe5\x7fab"
+            router | bound | greeted | repeats, b"\x06" + struct.pack(">Q", 65536) + b"\x07unknown" + b"\xe5\xbfab"
         ),
     }
 

@@ -4,7 +4,8 @@
 ///     input   options: 1 | largest frame: 1 | events until the host refuses: 1 | split seed: 1 |
 ///             the peer's bytes
 ///     options bits 0-1 socket; 2 bound; 3 the bytes begin behind a good handshake;
-///             4 E5 n a b stands for n * 256 + 256 times the bytes a b
+///             4 E5 n a b stands for n + 1 times the bytes a b; from n = 128 on, for
+///             (n - 127) * 512 times
 ///
 /// Checked: cut into pieces in any way, the same bytes give the same events, the same answers, the
 /// same reason in the same order; a message agrees with its wire form (host.c).
@@ -23,7 +24,8 @@ static void expand(fuzz_input in, bool repeats, host_bytes *out)
             host_append(out, &byte, 1);
             continue;
         }
-        size_t count = fuzz_byte(&in) * 256u + 256u;
+        size_t count = fuzz_byte(&in);
+        count = count < 128 ? count + 1 : (count - 127) * 512;
         uint8_t pair[2] = {fuzz_byte(&in), fuzz_byte(&in)};
         for (size_t i = 0; i < count && out->size < STREAM_SIZE_MAX; i++)
             host_append(out, pair, sizeof pair);
