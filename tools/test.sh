@@ -3,7 +3,7 @@
 # suite counted, ends with one line of totals: `N passed, N failed`.
 #
 #   tools/test.sh            all suites
-#   tools/test.sh NAME...    only these: tidy swift neon package wire wire-native differential
+#   tools/test.sh NAME...    only these: tidy swift neon fuzz package wire wire-native differential
 #                            conformance perf
 set -uo pipefail
 cd "$(dirname "$0")/.."
@@ -11,7 +11,7 @@ cd "$(dirname "$0")/.."
 tools/bootstrap.sh test || exit 1
 readonly logs=.build/test-logs
 mkdir -p "$logs"
-suites=${*:-tidy swift neon package wire wire-native differential conformance perf}
+suites=${*:-tidy swift neon fuzz package wire wire-native differential conformance perf}
 passed=0 failed=0
 summary=()
 
@@ -54,6 +54,7 @@ export YARDMASTER_BINARY=$PWD/.build/release/yardmaster
 run tidy tools/tidy.py
 run swift swift test
 run neon Tests/Neon/neon.sh
+run fuzz Tests/Fuzz/short.sh
 run package $python -m pytest -q -p no:cacheprovider integrations/ipyparallel/tests \
     --binary "$YARDMASTER_BINARY"
 run wire $python -m pytest -q -p no:cacheprovider Tests/Wire
