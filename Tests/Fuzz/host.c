@@ -18,7 +18,7 @@ bool host_is_equal(const host_bytes *a, const host_bytes *b)
     return a->size == b->size && (a->size == 0 || memcmp(a->data, b->data, a->size) == 0);
 }
 
-static void log_bytes(host_bytes *log, char kind, const uint8_t *data, uint64_t size)
+void host_log_event(host_bytes *log, char kind, const uint8_t *data, uint64_t size)
 {
     host_append(log, &kind, 1);
     host_append(log, &size, sizeof size);
@@ -35,9 +35,9 @@ static const char *allow(host *self)
 
 void host_log_message(host_bytes *log, const message_frame *frames, uint32_t count)
 {
-    log_bytes(log, 'M', (const uint8_t *)&count, sizeof count);
+    host_log_event(log, 'M', (const uint8_t *)&count, sizeof count);
     for (uint32_t i = 0; i < count; i++)
-        log_bytes(log, 'f', frames[i].data, frames[i].size);
+        host_log_event(log, 'f', frames[i].data, frames[i].size);
 }
 
 /// A message that came in one piece can be relayed as it stood on the wire.
@@ -64,7 +64,7 @@ static const char *ready(native_peer *peer, native_bytes identity)
     FUZZ_REQUIRE(!self->ready, "ready twice");
     FUZZ_REQUIRE(identity.size <= 255, "an identity of %zu bytes", identity.size);
     self->ready = true;
-    log_bytes(&self->log, 'R', identity.data, identity.size);
+    host_log_event(&self->log, 'R', identity.data, identity.size);
     return allow(self);
 }
 
@@ -83,7 +83,7 @@ static const char *subscription(native_peer *peer, bool subscribes, native_bytes
 {
     host *self = (host *)peer;
     FUZZ_REQUIRE(self->ready, "a subscription before ready");
-    log_bytes(&self->log, subscribes ? 'S' : 'C', topic.data, topic.size);
+    host_log_event(&self->log, subscribes ? 'S' : 'C', topic.data, topic.size);
     return allow(self);
 }
 
@@ -99,7 +99,7 @@ static void command(native_peer *peer, native_bytes body)
     host *self = (host *)peer;
     native_bytes name, data;
     FUZZ_REQUIRE(native_command_split(body, &name, &data), "a command without a name");
-    log_bytes(&self->log, 'P', body.data, body.size);
+    host_log_event(&self->log, 'P', body.data, body.size);
 }
 
 static const native_host HOST = {ready, message_came, subscription, output, command};

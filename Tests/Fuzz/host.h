@@ -29,5 +29,7 @@ void host_open(host *, native_link link, const char *identity);
 void host_close(host *);
 /// Feeds `size` bytes from an allocation of their own. NULL, or the reason.
 const char *host_feed(host *, const uint8_t *data, size_t size);
-/// How host.c logs a message, for those who know what must arrive.
+/// How host.c logs an event (R ready, S subscription, C its end, P a command) and a message, for
+/// those who know what must arrive.
+void host_log_event(host_bytes *log, char kind, const uint8_t *data, uint64_t size);
 void host_log_message(host_bytes *log, const message_frame *frames, uint32_t count);

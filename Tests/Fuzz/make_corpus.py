@@ -69,6 +69,10 @@ SCANS: dict[str, tuple[int, list]] = {
     "task-2011": (0, [header(13, "apply_request", targets=[], retries=1, after=ids(3), timeout=1), {}]),
     "task-odd": (0, [header(14, "execute_request"), metadata(retries=1e9, timeout=2**64 - 1, after=0)]),
     "task-wrong": (0, [APPLY, metadata(retries=-1, targets="all", timeout="soon", after={"all": 2})]),
+    # Refused after lists were read: what was kept of them is given back.
+    "task-wrong-late": (0, [APPLY, metadata(targets=[ENGINE], after=ids(1, 2), follow=dependency(3), timeout=-1)]),
+    "task-wrong-id": (0, [APPLY, metadata(targets=[ENGINE], after=[*ids(1, 2), 3])]),
+    "task-long-id": (0, [APPLY, metadata(follow=[*ids(1), "x" * 1025])]),
     "reply": (1, [header(4, "apply_reply"), APPLY, REPLY]),
     "reply-error": (1, [header(5, "apply_reply"), APPLY, REPLY | {"status": "error"}]),
     "reply-unmet": (1, [header(6, "apply_reply"), APPLY, REPLY | {"dependencies_met": False}]),
@@ -164,7 +168,8 @@ def greeting() -> dict[str, bytes]:
         "null-3.0": b"\0" + greeting_bytes(minor=0),
         "curve": b"\1" + greeting_bytes(b"CURVE"),
         "other-mechanism": b"\1" + greeting_bytes(b"NULL"),
-        "zmtp-2": b"\0" + greeting_bytes(major=1),
+        "zmtp-2.0": b"\0" + greeting_bytes(major=1),
+        "zmtp-2.1": b"\0" + greeting_bytes(major=2),
         "zmtp-1": b"\0\xff\0\0\0\0\0\0\0\x05\0",
         "http": b"\0GET / HTTP/1.1\r\n\r\n",
         "tls": b"\0\x16\x03\x01\x02\x00",
@@ -221,6 +226,11 @@ def peer() -> dict[str, bytes]:
         ),
         # More frames than a message may have, then one that is taken.
         "many-frames": case(router | bound | greeted | repeats, b"\xe5\xff\x01\x00" + b"\x00\x00" + APPLY_MESSAGE),
+        # Exactly as many as it may have.
+        "all-frames": case(
+            router | bound | greeted | repeats,
+            b"\xe5\xfe\x01\x00" + b"\xe5\x7f\x01\x00" * 3 + b"\xe5\x7d\x01\x00" + b"\x00\x00" + APPLY_MESSAGE,
+        ),
         "large-command": case(
             router | bound | greeted | repeats, b"\x06" + struct.pack(">Q", 65536) + b"\x07unknown" + b"\xe5\xbfab"
         ),

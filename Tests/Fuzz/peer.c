@@ -8,8 +8,9 @@
 ///             (n - 127) * 512 times
 ///
 /// Checked: cut into pieces in any way, the same bytes give the same events, the same answers, the
-/// same reason in the same order; a message agrees with its wire form (host.c).
-#include "host.h"
+/// same reason in the same order; behind a good handshake they are those of peer_reference.c; a
+/// message agrees with its wire form (host.c).
+#include "peer_reference.h"
 
 /// What E5 makes of a few bytes: frames of 64 KiB and more, messages of more than 65,535 frames.
 #define STREAM_SIZE_MAX (160u << 10)
@@ -86,6 +87,24 @@ static void check_equal(const host *whole, const char *whole_reason, const host 
                  whole->peer.dropped_messages, cut->peer.dropped_messages);
 }
 
+/// `traffic`: the bytes behind the handshake, which was a good one.
+static void check_reference(const host *whole, const char *reason, fuzz_input traffic)
+{
+    peer_reference wanted =
+        peer_reference_read(traffic.data, traffic.size, whole->link.frame_bytes_max);
+    host_bytes log = {0};
+    host_log_event(&log, 'R', NULL, 0);
+    host_append(&log, wanted.log.data, wanted.log.size);
+    FUZZ_REQUIRE((reason != NULL) == wanted.closes, "closes: %d: %s", wanted.closes,
+                 reason ? reason : "stays");
+    FUZZ_REQUIRE(host_is_equal(&whole->log, &log), "other events: %zu bytes, %zu expected",
+                 whole->log.size, log.size);
+    FUZZ_REQUIRE(whole->peer.dropped_messages == wanted.dropped, "%u dropped, %u expected",
+                 whole->peer.dropped_messages, wanted.dropped);
+    free(wanted.log.data);
+    free(log.data);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     fuzz_input in = {data, size};
@@ -100,10 +119,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     host_bytes stream = {0};
     if (options & 8)
         good_handshake(link.socket, &stream);
+    size_t handshake_size = stream.size;
     expand(in, options & 16, &stream);
 
     host whole, cut;
     const char *reason = run(&whole, link, allowed, &stream, ALL, 0);
+    fuzz_input traffic = {stream.data + handshake_size, stream.size - handshake_size};
+    if (handshake_size > 0 && allowed == 0)
+        check_reference(&whole, reason, traffic);
     for (pieces how = SMALL; how <= RANDOM; how++) {
         const char *cut_reason = run(&cut, link, allowed, &stream, how, seed);
         check_equal(&whole, reason, &cut, cut_reason);
