@@ -87,8 +87,25 @@ SCANS: dict[str, tuple[int, list]] = {
 }
 
 
-def scan_case(kind: int, frames: list[bytes]) -> bytes:
-    return bytes([kind]) + SEPARATOR.join(frames)
+def scan_case(kind: int, frames: list[bytes], *changes: tuple[int, int, int]) -> bytes:
+    frames = frames + [b""] * (3 - len(frames) if changes else 0)
+    packed = b"".join(struct.pack(">BHB", *change) for change in changes)
+    return bytes([kind]) + SEPARATOR.join(frames) + (SEPARATOR + packed if changes else b"")
+
+
+def changed_cases(pack) -> dict[str, bytes]:
+    """A message, and the next one, which differs in its id, its date, or in something that counts."""
+    changes = {
+        "id": [(0, 56, 0x39)], "quote": [(0, 56, 0x22)], "escape": [(0, 50, 0x5C)], "not-ascii": [(0, 90, 0xC3)],
+        "name": [(0, 3, 0x4D)], "several": [(0, 56, 0x38), (0, 150, 0x31), (1, 12, 0x20), (1, 40, 0x31)],
+        "brackets": [(1, 10, 0x7B), (1, 11, 0x7D)],
+    }  # fmt: skip
+    cases = {}
+    for name in ("task", "reply", "task-resubmitted"):
+        kind, values = SCANS[name]
+        for what, bytes_changed in changes.items():
+            cases[f"{name}-then-{what}"] = scan_case(kind, [pack(each) for each in values], *bytes_changed)
+    return cases
 
 
 def to_json(value) -> bytes:
@@ -106,6 +123,17 @@ def scan_json() -> dict[str, bytes]:
         "not-utf8": b'{"label": "\xff\xc3"}',
         "mark": b'\xef\xbb\xbf{"retries": 1}',
     }
+    cases |= changed_cases(to_json)
+    # What a rule reads, letter by letter: "ok" becomes "no", an engine's name another.
+    kind, frames = SCANS["reply"]
+    packed = [to_json(each) for each in frames]
+    at = packed[2].index(b'"ok"')
+    cases["reply-then-status"] = scan_case(kind, packed, (2, at + 1, 0x6E), (2, at + 2, 0x6F))
+    nested = to_json(APPLY | {"x": {"msg_id": APPLY["msg_id"]}})
+    cases["task-then-nested-id"] = scan_case(0, [nested, b"{}"], (0, nested.rindex(b"_12") + 2, 0x39))
+    kind, frames = SCANS["task-targets"]
+    packed = [to_json(each) for each in frames]
+    cases["task-then-target"] = scan_case(kind, packed, (1, packed[1].index(b"72d4"), 0x38))
     return cases | {f"raw-{name}": scan_case(0, [to_json(APPLY), frame]) for name, frame in raw.items()}
 
 
@@ -120,6 +148,8 @@ def scan_msgpack() -> dict[str, bytes]:
         "all-widths": b"\xde\x00\x05\xd9\x01a\xcc\x01\xda\x00\x01b\xcd\x00\x02\xdb\x00\x00\x00\x01c"
         b"\xd3\xff\xff\xff\xff\xff\xff\xff\xff\xa7timeout\xca\x3f\x80\x00\x00\xa7retries\xd2\x00\x00\x00\x01",
     }
+    kind, frames = SCANS["task"]
+    cases["task-then-id"] = scan_case(kind, [msgpack.packb(each) for each in frames], (0, 40, 0x39), (1, 20, 0x31))
     return cases | {f"raw-{name}": scan_case(0, [msgpack.packb(APPLY), frame]) for name, frame in raw.items()}
 
 

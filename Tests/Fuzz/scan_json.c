@@ -31,6 +31,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     scan_case self = scan_case_read(SCAN_JSON, (fuzz_input){data, size});
     char *line = scan_case_print(&self);
     scan_case_check_repeats(&self, line);
+    if (self.changes.size > 0)
+        scan_case_check_changes(&self);
     for (size_t i = 0; i < scan_frame_count(self.kind); i++) {
         char *blanks = print_between(&self, i, "\n ", "\t\r");
         FUZZ_REQUIRE(strcmp(line, blanks) == 0, "with blanks: %s, else %s", blanks, line);

@@ -18,6 +18,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     scan_case self = scan_case_read(SCAN_MSGPACK, (fuzz_input){data, size});
     char *line = scan_case_print(&self);
     scan_case_check_repeats(&self, line);
+    if (self.changes.size > 0)
+        scan_case_check_changes(&self);
     for (size_t i = 0; i < scan_frame_count(self.kind) && scan_line_status(line) == SCAN_OK; i++) {
         fuzz_input frame = self.frames[i];
         check_refused(&self, i, (fuzz_input){frame.data, frame.size - 1}, "a byte fewer");
