@@ -327,6 +327,24 @@ def signature() -> dict[str, bytes]:
     return cases | {"no-key": bytes([0, 0, 9, 9, 9, 9]) + signed, "nothing-signed": b"\x00\x01kabcd"}
 
 
+def intake() -> dict[str, bytes]:
+    packed, key, signed, altered = 4, 8, 16, 32
+    cases = {}
+    for kind, name in enumerate(("task", "reply", "registration")):
+        frames = SCANS[name][1]
+        parent, content = (frames[1], {}) if kind == 1 else ({}, frames[1] if kind == 2 else {})
+        parts = [frames[0], parent, frames[-1] if kind < 2 else {}, content]
+        for what, options, pack in (("json", 0, to_json), ("msgpack", packed, msgpack.packb)):
+            body = SEPARATOR.join([b"\0\x6b\x8b\x45\x67", *(pack(each) for each in parts)])
+            cases[f"{name}-{what}"] = bytes([kind | options | key | signed]) + body
+            cases[f"{name}-{what}-no-key"] = bytes([kind | options | signed]) + body
+            cases[f"{name}-{what}-altered"] = bytes([kind | options | key | signed | altered]) + body
+    cases["no-delimiter"] = b"\0" + SEPARATOR.join([b"id", b"{}", b"{}", b"{}", b"{}"])
+    cases["too-few"] = b"\0" + SEPARATOR.join([b"id", b"<IDS|MSG>", b"", b"{}", b"{}", b"{}"])
+    cases["odd-id"] = bytes([signed]) + SEPARATOR.join([b'{"msg_id": "\\\\"}', b"{}", b"{}", b"{}"])
+    return cases
+
+
 def names() -> dict[str, bytes]:
     runs = [text.encode() for text in ids(1, 2, 2, 3, 300, 70000, 999999999)]
     odd = [b"_1", b"a_01", b"a_1234567890", b"a_", b"_", b"a_0", b"a__1", b"p" * 257 + b"_1", b"\0\x6b\x8b\x45\x67"]
@@ -339,7 +357,7 @@ def names() -> dict[str, bytes]:
 
 
 TARGETS = [
-    greeting, frame, command, peer, curve, curve_stream, keys, endpoint, signature, names, scan_json,
+    greeting, frame, command, peer, curve, curve_stream, keys, endpoint, signature, names, intake, scan_json,
     scan_msgpack,
 ]  # fmt: skip
 

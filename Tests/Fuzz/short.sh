@@ -18,8 +18,8 @@ seed=${YARDMASTER_TEST_SEED:-$(od -An -N4 -tu4 /dev/urandom | tr -d ' ')}
 # Mutations of a target: what takes a second or two.
 count_of() {
     case $1 in
-        curve | curve_stream | peer) echo 600 ;;
-        scan_json | names) echo 3000 ;;
+        curve | curve_stream | peer) echo 500 ;;
+        scan_json | names | intake) echo 2000 ;;
         *) echo 10000 ;;
     esac
 }
