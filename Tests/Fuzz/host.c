@@ -1,13 +1,18 @@
 /// host.c: see host.h.
 #include "host.h"
 
+static void reserve(host_bytes *self, size_t size)
+{
+    if (self->size + size <= self->capacity)
+        return;
+    self->capacity = (self->size + size) * 2;
+    self->data = realloc(self->data, self->capacity);
+    FUZZ_REQUIRE(self->data, "no memory for %zu bytes", self->capacity);
+}
+
 void host_append(host_bytes *self, const void *data, size_t size)
 {
-    if (self->size + size > self->capacity) {
-        self->capacity = (self->size + size) * 2;
-        self->data = realloc(self->data, self->capacity);
-        FUZZ_REQUIRE(self->data, "no memory for %zu bytes", self->capacity);
-    }
+    reserve(self, size);
     if (size)
         memcpy(self->data + self->size, data, size);
     self->size += size;
@@ -20,9 +25,13 @@ bool host_is_equal(const host_bytes *a, const host_bytes *b)
 
 void host_log_event(host_bytes *log, char kind, const uint8_t *data, uint64_t size)
 {
-    host_append(log, &kind, 1);
-    host_append(log, &size, sizeof size);
-    host_append(log, data, size);
+    reserve(log, 1 + sizeof size + size);
+    uint8_t *at = log->data + log->size;
+    *at = (uint8_t)kind;
+    memcpy(at + 1, &size, sizeof size);
+    if (size)
+        memcpy(at + 1 + sizeof size, data, size);
+    log->size += 1 + sizeof size + size;
 }
 
 static const char *allow(host *self)

@@ -52,7 +52,8 @@ static void take_frame(plain_message *message, const uint8_t *body, size_t size,
 peer_reference peer_reference_read(const uint8_t *data, size_t size, uint64_t frame_bytes_max)
 {
     peer_reference out = {.closes = false};
-    plain_message message = {malloc(FRAMES_MAX * sizeof(message_frame)), 0};
+    size_t frames_max = size / 2 + 1 < FRAMES_MAX ? size / 2 + 1 : FRAMES_MAX;
+    plain_message message = {malloc(frames_max * sizeof(message_frame)), 0};
     FUZZ_REQUIRE(message.frames, "no memory");
     for (size_t at = 0; size - at >= 2 && !out.closes;) {
         uint8_t flags = data[at];

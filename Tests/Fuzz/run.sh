@@ -35,7 +35,8 @@ for name in $targets; do
     mkdir -p "$learned"
     "${make[@]}" KIND=fuzzer "$name"
     options=(-max_total_time="$seconds" -max_len=4096 -timeout=25 -rss_limit_mb=2048
-        -print_final_stats=1 -artifact_prefix=".build/fuzz/found/$name-")
+        -print_final_stats=1 -entropic_scale_per_exec_time=1
+        -artifact_prefix=".build/fuzz/found/$name-")
     [ -f "$words" ] && options+=(-dict="$words")
     printf '== %s: %s s\n' "$name" "$seconds"
     if ! nice -n 10 .build/fuzz/fuzzer/"$name" "${options[@]}" "$@" "$learned" \
