@@ -22,7 +22,8 @@ import Testing
   private static let options = [
     "--client-url", "--engine-url", "--monitor-url", "--notification-url", "--registration-url",
     "--identity", "--scheme", "--hwm", "--packer", "--signature-scheme", "--session-key-file",
-    "--transport", "--io", "--retry-anywhere", "--stranded-after", "--seed", "--log-level",
+    "--transport", "--io", "--busy-poll-us", "--retry-anywhere", "--stranded-after", "--seed",
+    "--log-level",
     "--log-url", "--parent-pid", "--help", "-h", "--version", "--generate-completion-script",
     "--no-such-option", "-x", "--", "-", "---", "--=", "help",
   ]
@@ -115,6 +116,15 @@ import Testing
         _ = Self.outcome(Self.good + (isOne ? ["\(option)=\(value)"] : [option, value]))
       }
     }
+  }
+
+  @Test func everyOptionOfTheCommandIsTried() {
+    let letters = Set("-abcdefghijklmnopqrstuvwxyz")
+    let named = Set(
+      SchedulerCommand.helpMessage().split { !letters.contains($0) }.map(String.init)
+        .filter { $0.hasPrefix("--") })
+    let others: Set = ["--controller"]  // ipcluster's
+    #expect(named.count > 15 && named.subtracting(others).subtracting(Self.options).isEmpty)
   }
 
   @Test func whatAnArgumentQuotesCannotBreakTheLine() throws {
