@@ -102,6 +102,7 @@ static bool skips(const native_assembly *self)
 /// What the frame adds to its message: a seal does not count.
 static uint64_t size_within(const native_assembly *self, const native_mechanism *mechanism)
 {
+<<<<<<< HEAD
     uint64_t overhead = mechanism ? mechanism->ops->seal_overhead : 0;
     return self->frame.size > overhead ? self->frame.size - overhead : 0;
 }
@@ -122,6 +123,12 @@ static const char *begin_body(native_assembly *self, const native_mechanism *mec
             return "sent a message larger than allowed";
         self->announced += size;
     }
+=======
+    if ((self->frame.flags & NATIVE_FLAG_COMMAND) && self->frame.size > NATIVE_COMMAND_SIZE_MAX)
+        return "sent a command of 64 KiB or more";
+    if (self->frame.size > frame_bytes_max)
+        return "sent a frame larger than allowed";
+>>>>>>> fuzz
     self->in_body = true;
     self->received = 0;
     self->is_large = self->frame.size >= NATIVE_LARGE_SIZE_MIN && !skips(self);
@@ -195,14 +202,14 @@ static const char *end_frame(native_assembly *self, native_mechanism *mechanism,
 {
     self->in_body = false;
     uint8_t flags = self->frame.flags;
-    uint8_t *body = self->is_large ? self->large[self->large_count - 1].data
-                                   : self->small + self->small_used - self->frame.size;
-    native_bytes plain = {body, (size_t)self->frame.size};
     if (skips(self)) {
         if (!(flags & NATIVE_FLAG_MORE))
             *what = NATIVE_ASSEMBLED_DROPPED;
         return NULL;
     }
+    uint8_t *body = self->is_large ? self->large[self->large_count - 1].data
+                                   : self->small + self->small_used - self->frame.size;
+    native_bytes plain = {body, (size_t)self->frame.size};
     if (mechanism) {
         const char *reason = mechanism->ops->open(mechanism, sealed ? sealed : body,
                                                   (size_t)self->frame.size, body, &plain, &flags);

@@ -11,8 +11,9 @@
 #include "codec.h"
 #include "mechanism.h"
 
-/// Larger commands close the connection.
-#define NATIVE_COMMAND_SIZE_MAX (64u << 10)
+/// Larger commands close the connection. Below NATIVE_LARGE_SIZE_MIN, where frames get memory of
+/// their own.
+#define NATIVE_COMMAND_SIZE_MAX ((64u << 10) - 1)
 
 /// What a peer may send.
 typedef struct native_sizes {
