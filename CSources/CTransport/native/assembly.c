@@ -102,7 +102,6 @@ static bool skips(const native_assembly *self)
 /// What the frame adds to its message: a seal does not count.
 static uint64_t size_within(const native_assembly *self, const native_mechanism *mechanism)
 {
-<<<<<<< HEAD
     uint64_t overhead = mechanism ? mechanism->ops->seal_overhead : 0;
     return self->frame.size > overhead ? self->frame.size - overhead : 0;
 }
@@ -113,7 +112,7 @@ static const char *begin_body(native_assembly *self, const native_mechanism *mec
     uint64_t size = size_within(self, mechanism);
     if (self->frame.flags & NATIVE_FLAG_COMMAND) {
         if (self->frame.size > NATIVE_COMMAND_SIZE_MAX)
-            return "sent a command of more than 64 KiB";
+            return "sent a command of 64 KiB or more";
         if (size > sizes->frame_bytes_max)
             return "sent a frame larger than allowed";
     } else {
@@ -123,12 +122,6 @@ static const char *begin_body(native_assembly *self, const native_mechanism *mec
             return "sent a message larger than allowed";
         self->announced += size;
     }
-=======
-    if ((self->frame.flags & NATIVE_FLAG_COMMAND) && self->frame.size > NATIVE_COMMAND_SIZE_MAX)
-        return "sent a command of 64 KiB or more";
-    if (self->frame.size > frame_bytes_max)
-        return "sent a frame larger than allowed";
->>>>>>> fuzz
     self->in_body = true;
     self->received = 0;
     self->is_large = self->frame.size >= NATIVE_LARGE_SIZE_MIN && !skips(self);

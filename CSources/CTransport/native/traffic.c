@@ -71,15 +71,11 @@ static native_read feed_fast(native_peer *self, native_bytes in)
             return read;
         if (read.used == 0)
             return (native_read){0, NULL};
-<<<<<<< HEAD
-        if (head.size > self->link->sizes.frame_bytes_max)
-=======
         // Within a message (libzmq's heartbeats) or too large: the assembly sorts that out.
         if ((head.flags & NATIVE_FLAG_COMMAND) &&
             (count > 0 || head.size > NATIVE_COMMAND_SIZE_MAX))
             return (native_read){0, NULL};
-        if (head.size > self->link->frame_bytes_max)
->>>>>>> fuzz
+        if (head.size > self->link->sizes.frame_bytes_max)
             return (native_read){0, "sent a frame larger than allowed"};
         at += read.used;
         if (head.size > in.size - at)
