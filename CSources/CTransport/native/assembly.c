@@ -265,7 +265,7 @@ native_read native_assembly_feed(native_assembly *self, native_mechanism *mechan
     return result;
 }
 
-native_block *native_assembly_build(native_assembly *self, native_pool *pool)
+native_block *native_assembly_build(native_assembly *self, transport_pool *pool)
 {
     size_t bytes = 0;
     for (uint32_t i = 0; i < self->part_count; i++)

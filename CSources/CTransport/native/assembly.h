@@ -66,4 +66,4 @@ native_read native_assembly_feed(native_assembly *, native_mechanism *mechanism,
                                  const native_sizes *, native_bytes in, native_assembled *what,
                                  native_bytes *command);
 /// The finished message; the assembly is empty again. NULL: out of memory.
-native_block *native_assembly_build(native_assembly *, native_pool *);
+native_block *native_assembly_build(native_assembly *, transport_pool *);

@@ -177,7 +177,7 @@ typedef struct native_body {
     bool subscribed, tell_subscribed;
     bool stalled;             ///< the table of handles was full
     native_curve_keys *curve; ///< NULL: mechanism NULL
-    native_pool *pool;
+    transport_pool *pool;
     native_chunks chunks;
     native_flight *flights;
     transport_hold *hold;

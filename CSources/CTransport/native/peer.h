@@ -24,7 +24,7 @@ typedef struct native_link {
     uint8_t *metadata; ///< ours: Socket-Type and Identity
     size_t metadata_size;
     native_sizes sizes;
-    native_pool *pool;
+    transport_pool *pool;
 } native_link;
 
 typedef struct native_peer native_peer;
