@@ -30,6 +30,7 @@ typedef struct native_assembly {
     struct native_assembly *next_free;
     native_head frame;
     uint64_t received;  ///< bytes of the frame's body that are here
+    uint64_t taken;     ///< bytes of the message that are kept
     uint64_t announced; ///< bytes of the message's frames so far
     uint8_t head[NATIVE_HEAD_SIZE_MAX];
     uint8_t head_size;

@@ -68,6 +68,12 @@ struct native_peer {
     uint32_t promised_tenths;  ///< of a second: in that time it will have spoken (PING)
 };
 
+/// Bytes kept of a message that is not whole.
+static inline uint64_t native_peer_unfinished(const native_peer *self)
+{
+    return self->assembly ? self->assembly->taken : 0;
+}
+
 /// False when out of memory. Sends the greeting through `host->output`.
 bool native_peer_open(native_peer *, const native_link *, const native_host *);
 void native_peer_close(native_peer *);
