@@ -259,7 +259,7 @@ extension TransportTests {
       }
     }
 
-    /// The name is looked up again each time, by the C library's own threads.
+    /// The name is looked up again each time, by a thread of its own.
     @Test(arguments: eachNative) func `a hub with a host name may restart, too`(_ setup: Setup)
       throws
     {
