@@ -83,7 +83,7 @@ support_protocol *support_protocol_create(int socket, uint64_t frame_bytes_max)
                                .server = true,
                                .mechanism = &NATIVE_NULL,
                                .sizes = {frame_bytes_max, UINT64_MAX, NATIVE_FRAMES_MAX},
-                               .pool = native_pool_create()};
+                               .pool = transport_pool_create(NATIVE_POOL_KEPT_BYTES_MAX)};
     native_link_set_metadata(&self->link, NULL);
     say(self, "%s", "");
     native_peer_open(&self->peer, &self->link, &HOST);
@@ -109,7 +109,7 @@ uint32_t support_protocol_promised(const support_protocol *self)
 void support_protocol_destroy(support_protocol *self)
 {
     native_peer_close(&self->peer);
-    native_pool_destroy(self->link.pool);
+    transport_pool_destroy(self->link.pool);
     free(self->link.metadata);
     free(self->log);
     free(self->output);

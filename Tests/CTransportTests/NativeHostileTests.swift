@@ -28,6 +28,7 @@ private struct Traffic {
     #expect(task?.peer == bytes("client") && task?.frames == [bytes("task \(number)")])
     guard let task else { return }
     station.send(TRANSPORT_ENGINE, to: engine.name, task.message)
+    #expect(station.turn(within: 0).isEmpty)  // it leaves with the next turn at the latest
     let sent = Wire.message([bytes("task \(number)")])
     #expect(engine.peer.read(sent.count) == sent)
     engine.peer.send(Wire.message([bytes("reply \(number)")]))
@@ -35,6 +36,7 @@ private struct Traffic {
     #expect(reply?.peer == bytes("engine"))
     guard let reply else { return }
     station.send(TRANSPORT_CLIENT, to: client.name, reply.message)
+    #expect(station.turn(within: 0).isEmpty)
     let answer = Wire.message([bytes("reply \(number)")])
     #expect(client.peer.read(answer.count) == answer)
     station.releaseMessages()
@@ -187,17 +189,21 @@ extension TransportTests {
       let silent = try rawJoined(station, client, "silent").peer
       let talks = try rawJoined(station, client, "talks").peer
       let forever = try rawJoined(station, client, "forever").peer
-      let ping = Wire.command("PING", [0, 1])
-      talks.send(ping)
+      talks.send(Wire.command("PING", [0, 10]))
       forever.send(Wire.command("PING", [0, 0]))
-      let pong = Wire.command("PONG")
+      let ready = Wire.command(
+        "READY", Wire.property("Socket-Type", bytes("ROUTER")) + Wire.property("Identity", []))
       for peer in [talks, forever] {
-        let hello = 64 + pong.count
-        #expect(pump(station) { peer.drain() >= hello ? true : nil } == true)
+        var left = 64 + ready.count + Wire.command("PONG").count
+        let answered = pump(station) { () -> Bool? in
+          left -= peer.drain()
+          return left == 0 ? true : nil
+        }
+        #expect(answered == true)
       }
       talks.send(Wire.message([bytes("as promised")]))
       #expect(try station.next().frames == [bytes("as promised")])
-      silent.send(ping)
+      silent.send(Wire.command("PING", [0, 15]))
       #expect(silent.isClosed(station))
       #expect(noticed(station, 1, "fell silent"))
       // By now the promise of the one that talks would have run out, too.
@@ -259,7 +265,7 @@ extension TransportTests {
       }
     }
 
-    /// The name is looked up again each time, by the C library's own threads.
+    /// The name is looked up again each time, by a thread of its own.
     @Test(arguments: eachNative) func `a hub with a host name may restart, too`(_ setup: Setup)
       throws
     {

@@ -103,6 +103,54 @@ extension TransportTests {
     }
 
     @Test(arguments: eachNative)
+    func `when all clients together read too little, the slow ones go`(_ setup: Setup) throws {
+      var limits = transport_limits()
+      limits.client_pause_bytes = 4 << 20
+      limits.clients_bytes_max = 12 << 20
+      let station = try Station(setup, limits: limits)
+      let stuck = try (0..<4).map {
+        try rawJoined(station, client, "stuck \($0)", receiveBuffer: 4_096)
+      }
+      let small = try rawJoined(station, client, "small")
+      for each in stuck {
+        _ = flood(station, TRANSPORT_CLIENT, each.name) {
+          $0.dropped_peers > 0
+            || $0.paused_clients == stuck.firstIndex { $0.name == each.name }! + 1
+        }
+      }
+      #expect(station.counters.dropped_peers >= 1)
+      #expect(station.counters.waiting_bytes.0 <= 13 << 20)
+      small.peer.send(Wire.message([bytes("unharmed")]))
+      #expect(try station.next().peer == bytes("small"))
+      station.close()
+    }
+
+    @Test(arguments: eachNative)
+    func `too much that is unfinished: who sent most of it goes`(_ setup: Setup) throws {
+      var limits = transport_limits()
+      limits.unfinished_bytes_max = 3 << 20
+      let station = try Station(setup, limits: limits)
+      let peers = try (0..<3).map { try rawJoined(station, client, "peer \($0)").peer }
+      let start = Wire.frame(bytes("head"), more: true) + [2] + Wire.size(16 << 20)
+      var all: UInt64 = 0
+      for (peer, count) in zip(peers, [2 << 20, 800_000, 900_000]) {
+        peer.send(start + [UInt8](repeating: 1, count: count))
+        all += UInt64(count)
+        let arrived = pump(station) { () -> Bool? in
+          let counters = station.counters
+          return counters.unfinished_bytes >= all || counters.dropped_peers == 1 ? true : nil
+        }
+        #expect(arrived == true)
+      }
+      #expect(noticed(station, 1, "most of what is unfinished"))
+      #expect(peers[0].isClosed(station))
+      #expect(station.counters.unfinished_bytes < 3 << 20)
+      for peer in peers { peer.close() }
+      #expect(pump(station) { station.counters.unfinished_bytes == 0 ? true : nil } == true)
+      station.close()
+    }
+
+    @Test(arguments: eachNative)
     func `pings that nobody reads the answers of cost no memory`(_ setup: Setup) throws {
       var limits = transport_limits()
       limits.client_pause_bytes = 1 << 20

@@ -96,6 +96,9 @@ typedef enum transport_io {
 /// Memory for replies that a client does not read.
 #define TRANSPORT_CLIENT_PAUSE_BYTES (64ull << 20)
 #define TRANSPORT_CLIENT_BYTES_MAX   (1ull << 30)
+#define TRANSPORT_CLIENTS_BYTES_MAX  (4ull << 30)
+/// Memory for messages of which only a part has come.
+#define TRANSPORT_UNFINISHED_BYTES_MAX (8ull << 30)
 /// Memory for tasks that engines do not read; a longer wait before they are placed elsewhere.
 #define TRANSPORT_ENGINE_BYTES_MAX  (256ull << 20)
 #define TRANSPORT_ENGINES_BYTES_MAX (1ull << 30)
@@ -106,7 +109,10 @@ typedef enum transport_io {
 /// Bytes waiting count as they go on the wire; a peer is judged once a turn, so what one turn sends
 /// to it may come on top.
 typedef struct transport_limits {
-    uint64_t message_bytes_max;  ///< larger messages close their connection
+    uint64_t message_bytes_max; ///< larger messages close their connection
+    /// When more has come of messages that are not whole, of all peers, the one with the most is
+    /// closed.
+    uint64_t unfinished_bytes_max;
     uint32_t message_frames_max; ///< messages of more frames are dropped
     uint32_t peers_max;          ///< of each bound address; at so many nobody is accepted
     uint32_t handshakes_max;     ///< at one more the oldest is closed
@@ -114,6 +120,8 @@ typedef struct transport_limits {
     uint64_t handshake_ns;       ///< a handshake that takes longer is closed
     uint64_t client_pause_bytes; ///< a client for which more waits is not read, until half is gone
     uint64_t client_bytes_max;   ///< a client for which more waits is closed
+    /// When more waits for all clients, one that is not read is closed when it is sent more.
+    uint64_t clients_bytes_max;
     uint64_t engine_bytes_max; ///< an engine for which more waits is sent nothing: held, given back
     uint64_t engines_bytes_max; ///< when more waits for all engines, clients are not read
     /// When more waits for the hub's monitor, clients are not read; at twice as much, nor are
@@ -202,6 +210,7 @@ typedef struct transport_counters {
     uint64_t undeliverable;  ///< and those that were given back
     // native
     uint64_t waiting_bytes[TRANSPORT_ROLES]; ///< now: queued, and not yet taken by the kernel
+    uint64_t unfinished_bytes;               ///< now
     uint64_t paused_clients;                 ///< times that one was not read (client_pause_bytes)
     uint64_t dropped_peers;                  ///< closed at a limit
     uint64_t pushed_back;                    ///< times that all clients were not read

@@ -33,7 +33,7 @@ void native_assembly_reset(native_assembly *self)
     }
     self->large_count = self->part_count = 0;
     self->small_used = 0;
-    self->announced = 0;
+    self->announced = self->taken = 0;
     self->head_size = 0;
     self->in_body = self->is_large = self->dropping = false;
 }
@@ -182,6 +182,7 @@ static const char *take_body(native_assembly *self, const uint8_t *data, size_t 
 /// A sealed frame of a message that is being dropped.
 static void drop_frame(native_assembly *self)
 {
+    self->taken -= self->frame.size;
     if (self->is_large)
         native_large_free(&self->large[--self->large_count]);
     else
@@ -216,6 +217,7 @@ static const char *end_frame(native_assembly *self, native_mechanism *mechanism,
         if (self->is_large)
             return "sent a command of 64 KiB or more";
         self->small_used -= (size_t)self->frame.size;
+        self->taken -= self->frame.size;
         return NULL;
     }
     if (self->dropping) {
@@ -260,12 +262,13 @@ native_read native_assembly_feed(native_assembly *self, native_mechanism *mechan
     }
     result.used += size;
     self->received += size;
+    self->taken += skips(self) ? 0 : size;
     if (!result.reason && self->received == self->frame.size)
         result.reason = end_frame(self, mechanism, sizes->frames_max, sealed, what, command);
     return result;
 }
 
-native_block *native_assembly_build(native_assembly *self, native_pool *pool)
+native_block *native_assembly_build(native_assembly *self, transport_pool *pool)
 {
     size_t bytes = 0;
     for (uint32_t i = 0; i < self->part_count; i++)

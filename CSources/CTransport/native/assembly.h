@@ -31,6 +31,7 @@ typedef struct native_assembly {
     struct native_assembly *next_free;
     native_head frame;
     uint64_t received;  ///< bytes of the frame's body that are here
+    uint64_t taken;     ///< bytes of the message that are kept
     uint64_t announced; ///< bytes of the message's frames so far
     uint8_t head[NATIVE_HEAD_SIZE_MAX];
     uint8_t head_size;
@@ -67,4 +68,4 @@ native_read native_assembly_feed(native_assembly *, native_mechanism *mechanism,
                                  const native_sizes *, native_bytes in, native_assembled *what,
                                  native_bytes *command);
 /// The finished message; the assembly is empty again. NULL: out of memory.
-native_block *native_assembly_build(native_assembly *, native_pool *);
+native_block *native_assembly_build(native_assembly *, transport_pool *);

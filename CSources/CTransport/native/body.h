@@ -90,7 +90,8 @@ typedef struct native_connection {
     native_flight *flight;                               ///< while `sending`
     struct native_connection *ring_next, *ring_previous; ///< handshakes, then the role's
     uint64_t handshake_end_ns;
-    uint64_t counted_bytes; ///< of `output`, in `waiting_bytes`
+    uint64_t counted_bytes;    ///< of `output`, in `waiting_bytes`
+    uint64_t unfinished_bytes; ///< that came of a message that is not whole
     struct native_connection *heartbeat_next, *heartbeat_previous; ///< a ring; NULL: no promise
     uint64_t silent_end_ns; ///< by then the peer promised to speak
     native_topics topics;   ///< PUB
@@ -177,7 +178,7 @@ typedef struct native_body {
     bool subscribed, tell_subscribed;
     bool stalled;             ///< the table of handles was full
     native_curve_keys *curve; ///< NULL: mechanism NULL
-    native_pool *pool;
+    transport_pool *pool;
     native_chunks chunks;
     native_flight *flights;
     transport_hold *hold;
@@ -222,6 +223,8 @@ static inline void native_account(native_connection *connection)
     if (connection->output.bytes != connection->counted_bytes)
         native_account_change(connection);
 }
+/// That `bytes` came of a message that is not whole. May close this connection, or another.
+void native_unfinished_change(native_connection *, uint64_t bytes);
 /// One ready peer of a bound address more, or less.
 void native_count_peer(native_connection *, int32_t change);
 

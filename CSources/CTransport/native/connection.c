@@ -197,6 +197,8 @@ void native_connection_close(native_connection *connection, const char *reason)
     connection->ready = connection->dirty = false;
     if (connection->counted_bytes > 0)
         native_account_change(connection);
+    if (connection->unfinished_bytes > 0)
+        native_unfinished_change(connection, 0);
     body->closing_count++;
     if (!transport_role_binds((transport_role)connection->role))
         native_dial_later(self, (transport_role)connection->role, transport_now_ns());
@@ -317,11 +319,14 @@ void native_received(void *context, uint64_t tag, const uint8_t *data, int32_t s
     if (size > 0) {
         connection->heard = true;
         reason = native_peer_feed(&connection->peer, (native_bytes){data, (size_t)size});
-        if (!reason && !connection->peer.has_news)
+        uint64_t unfinished = native_peer_unfinished(&connection->peer);
+        if (connection->peer.has_news)
+            take_news(connection);
+        if (!reason) {
+            if (unfinished != connection->unfinished_bytes)
+                native_unfinished_change(connection, unfinished);
             return;
-        take_news(connection);
-        if (!reason)
-            return;
+        }
         if (connection->peer.handshake)
             write_some(connection); // an ERROR says why; what cannot be written is lost
     } else {

@@ -30,6 +30,9 @@ transport_limits native_limits(const transport_limits *given)
         .handshake_ns = given_or(given->handshake_ns, TRANSPORT_HANDSHAKE_NS),
         .client_pause_bytes = given_or(given->client_pause_bytes, TRANSPORT_CLIENT_PAUSE_BYTES),
         .client_bytes_max = given_or(given->client_bytes_max, TRANSPORT_CLIENT_BYTES_MAX),
+        .clients_bytes_max = given_or(given->clients_bytes_max, TRANSPORT_CLIENTS_BYTES_MAX),
+        .unfinished_bytes_max =
+            given_or(given->unfinished_bytes_max, TRANSPORT_UNFINISHED_BYTES_MAX),
         .engine_bytes_max = given_or(given->engine_bytes_max, TRANSPORT_ENGINE_BYTES_MAX),
         .engines_bytes_max = given_or(given->engines_bytes_max, TRANSPORT_ENGINES_BYTES_MAX),
         .monitor_bytes_max = given_or(given->monitor_bytes_max, TRANSPORT_MONITOR_BYTES_MAX),

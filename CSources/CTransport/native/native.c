@@ -188,7 +188,7 @@ static void body_close(transport *self, uint64_t linger_ns)
     native_chunks_free(&body->chunks);
     free_keys(body);
     if (body->pool)
-        native_pool_destroy(body->pool);
+        transport_pool_destroy(body->pool);
     free(body->table);
     free(body->free_indexes);
     free(body->dirty);
@@ -209,7 +209,7 @@ static bool body_open(transport *self, const transport_config *config, transport
     body->limits = native_limits(&config->limits);
     body->descriptor_max = native_descriptor_max();
     body->heartbeat_ns = body->notices.expires_ns = UINT64_MAX;
-    body->pool = native_pool_create();
+    body->pool = transport_pool_create(NATIVE_POOL_KEPT_BYTES_MAX);
     body->hold =
         transport_hold_create(config->hold_ns, config->hold_bytes_max, native_send_to_engine);
     body->sink = (reactor_sink){self, native_accepted, native_received, native_sent, native_closed};

@@ -24,7 +24,7 @@ typedef struct native_link {
     uint8_t *metadata; ///< ours: Socket-Type and Identity
     size_t metadata_size;
     native_sizes sizes;
-    native_pool *pool;
+    transport_pool *pool;
 } native_link;
 
 typedef struct native_peer native_peer;
@@ -67,6 +67,12 @@ struct native_peer {
     uint32_t dropped_messages; ///< of too many frames
     uint32_t promised_tenths;  ///< of a second: in that time it will have spoken (PING)
 };
+
+/// Bytes kept of a message that is not whole.
+static inline uint64_t native_peer_unfinished(const native_peer *self)
+{
+    return self->assembly ? self->assembly->taken : 0;
+}
 
 /// False when out of memory. Sends the greeting through `host->output`.
 bool native_peer_open(native_peer *, const native_link *, const native_host *);

@@ -4,6 +4,7 @@
 ///     waits for       more than                  then, until half of it is gone
 ///     a client        client_pause_bytes         this client is not read
 ///                     client_bytes_max           it is closed
+///     all clients     clients_bytes_max          one that is not read is closed
 ///     all engines     engines_bytes_max          no client is read
 ///     the monitor     monitor_bytes_max          no client is read
 ///                     2 * monitor_bytes_max      nor is any engine
@@ -48,7 +49,8 @@ static void throttle(native_connection *connection)
     transport *self = connection->owner;
     const transport_limits *limits = &native_of(self)->limits;
     uint64_t bytes = connection->output.bytes;
-    if (bytes > limits->client_bytes_max) {
+    bool all_over = self->counters.waiting_bytes[TRANSPORT_CLIENT] > limits->clients_bytes_max;
+    if (bytes > limits->client_bytes_max || (all_over && bytes > limits->client_pause_bytes)) {
         self->counters.dropped_peers++;
         native_connection_close(connection,
                                 "does not read its replies, and too many bytes wait for it");
@@ -105,6 +107,33 @@ void native_account_change(native_connection *connection)
         push_back(self);
     else if (connection->role == TRANSPORT_CLIENT && !connection->closing)
         throttle(connection);
+}
+
+/// The open connection of which most is unfinished.
+static native_connection *most_unfinished(const native_body *body)
+{
+    native_connection *most = NULL;
+    for (uint32_t i = 0; i < body->table_count; i++) {
+        native_connection *each = body->table[i];
+        if (each && !each->closing && (!most || each->unfinished_bytes > most->unfinished_bytes))
+            most = each;
+    }
+    return most;
+}
+
+void native_unfinished_change(native_connection *connection, uint64_t bytes)
+{
+    transport *self = connection->owner;
+    native_body *body = native_of(self);
+    uint64_t *all = &self->counters.unfinished_bytes;
+    bool grows = bytes > connection->unfinished_bytes;
+    *all += bytes - connection->unfinished_bytes;
+    connection->unfinished_bytes = bytes;
+    if (!grows || *all <= body->limits.unfinished_bytes_max)
+        return;
+    self->counters.dropped_peers++;
+    native_connection_close(most_unfinished(body),
+                            "had sent most of what is unfinished, and that is too much");
 }
 
 /// Nobody is accepted while there are as many peers as allowed.

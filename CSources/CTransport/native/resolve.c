@@ -1,23 +1,30 @@
 /// resolve.c: addresses of endpoints. Called by listen.c (binding) and dial.c.
 ///
 /// A resolver may take seconds, and the scheduling thread cannot wait for it: only the first time,
-/// at start, is a host name asked for in line. After that the C library's own resolver threads
-/// (getaddrinfo_a) are asked when a connection has ended, and looked at when it is dialed again,
-/// 50 ms later at the earliest. Until they answer, the address that was last known is dialed.
+/// at start, is a host name asked for in line. After that a thread that does nothing else asks when
+/// a connection has ended, and its answer is looked for when it is dialed again, 50 ms later at the
+/// earliest. Until there is one, the address that was last known is dialed. (getaddrinfo_a does the
+/// same, but its threads are unknown to sanitizers.)
 ///
-/// Invariant: while `asking` the request belongs to the C library.
+/// Invariant: a question has two owners while it is asked, the role and the thread; `state` says
+/// which of them was first to be done with it, and the second one frees it. Its exchange is acquire
+/// and release: what the thread wrote before it is seen after it.
 #include <errno.h>
 #include <ifaddrs.h>
 #include <net/if.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "body.h"
 
+typedef enum question_state { ASKED, ANSWERED, ABANDONED } question_state;
+
 struct native_question {
-    struct gaicb request;
-    struct addrinfo hints;
-    bool asking;
+    _Atomic int state; ///< question_state
+    int rc;            ///< getaddrinfo's
+    struct addrinfo hints, *found;
     char host[ENDPOINT_HOST_MAX + 1];
 };
 
@@ -113,49 +120,59 @@ static bool is_numeric(const endpoint *parsed)
     return true;
 }
 
+static void free_question(native_question *question)
+{
+    if (question->rc == 0 && question->found)
+        freeaddrinfo(question->found);
+    free(question);
+}
+
+static void *ask(void *argument)
+{
+    native_question *question = argument;
+    question->rc = getaddrinfo(question->host, NULL, &question->hints, &question->found);
+    if (atomic_exchange(&question->state, ANSWERED) == ABANDONED)
+        free_question(question);
+    return NULL;
+}
+
 void native_resolve_begin(native_role *role)
 {
-    native_question *question = role->question;
-    if (is_numeric(&role->parsed) || (question && question->asking))
-        return;
-    if (!question)
-        question = role->question = calloc(1, sizeof *question);
-    if (!question)
-        return; // the address that is known will do
+    pthread_t thread;
+    native_question *question;
+    if (role->question || is_numeric(&role->parsed) || !(question = calloc(1, sizeof *question)))
+        return; // if there is no memory the address that is known will do
     memcpy(question->host, role->parsed.host, sizeof question->host);
     question->hints = hints_for(&role->parsed);
-    question->request = (struct gaicb){.ar_name = question->host, .ar_request = &question->hints};
-    struct gaicb *list[] = {&question->request};
-    question->asking = getaddrinfo_a(GAI_NOWAIT, list, 1, NULL) == 0;
+    if (pthread_create(&thread, NULL, ask, question) != 0) {
+        free(question);
+        return;
+    }
+    pthread_detach(thread);
+    role->question = question;
 }
 
 const char *native_resolve_end(native_role *role)
 {
     native_question *question = role->question;
-    int rc = question && question->asking ? gai_error(&question->request) : EAI_INPROGRESS;
-    if (rc != EAI_INPROGRESS) {
-        question->asking = false;
-        if (rc == 0) {
+    const char *problem = "its host name is being looked up";
+    if (question && atomic_load(&question->state) == ANSWERED) {
+        problem = question->rc == EAI_SYSTEM ? "the resolver failed" : gai_strerror(question->rc);
+        if (question->rc == 0) {
             memset(&role->address, 0, sizeof role->address);
-            role->address_size = take_best(question->request.ar_result, &role->address);
+            role->address_size = take_best(question->found, &role->address);
             set_port(&role->address, role->parsed.port);
-            freeaddrinfo(question->request.ar_result);
         }
+        free_question(question);
+        role->question = NULL;
     }
-    if (role->address_size > 0)
-        return NULL;
-    return rc == EAI_INPROGRESS ? "its host name is being looked up" : gai_strerror(rc);
+    return role->address_size > 0 ? NULL : problem;
 }
 
 void native_resolve_free(native_role *role)
 {
     native_question *question = role->question;
     role->question = NULL;
-    if (!question)
-        return;
-    if (question->asking && gai_cancel(&question->request) == EAI_NOTCANCELED)
-        return; // the C library still writes there: left to it, at the end of the process
-    if (question->asking && gai_error(&question->request) == 0)
-        freeaddrinfo(question->request.ar_result);
-    free(question);
+    if (question && atomic_exchange(&question->state, ABANDONED) == ANSWERED)
+        free_question(question);
 }
