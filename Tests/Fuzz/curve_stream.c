@@ -85,7 +85,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     host client, server;
     for (size_t i = 0; i < 2; i++)
         curve_pair_make(&pairs[i], random + i);
-    native_link link = {.mechanism = &NATIVE_CURVE, .frame_bytes_max = UINT32_MAX};
+    native_link link = {.mechanism = &NATIVE_CURVE,
+                        .sizes = {UINT32_MAX, UINT64_MAX, NATIVE_FRAMES_MAX}};
     link.socket = NATIVE_DEALER, link.security.curve = &pairs[0].keys;
     host_open(&client, link, "client");
     link.socket = NATIVE_ROUTER, link.security.curve = &pairs[1].keys, link.server = true;

@@ -116,7 +116,7 @@ static const native_host HOST = {ready, message_came, subscription, output, comm
 void host_open(host *self, native_link link, const char *identity)
 {
     *self = (host){.link = link, .events_allowed = UINT64_MAX};
-    self->link.pool = native_pool_create();
+    self->link.pool = transport_pool_create(1u << 20);
     FUZZ_REQUIRE(self->link.pool, "no memory");
     FUZZ_REQUIRE(native_link_set_metadata(&self->link, identity), "no memory");
     FUZZ_REQUIRE(native_peer_open(&self->peer, &self->link, &HOST), "no memory");
@@ -125,7 +125,7 @@ void host_open(host *self, native_link link, const char *identity)
 void host_close(host *self)
 {
     native_peer_close(&self->peer);
-    native_pool_destroy(self->link.pool);
+    transport_pool_destroy(self->link.pool);
     free(self->link.metadata);
     free(self->log.data);
     free(self->output.data);

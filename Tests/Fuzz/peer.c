@@ -91,7 +91,7 @@ static void check_equal(const host *whole, const char *whole_reason, const host 
 static void check_reference(const host *whole, const char *reason, fuzz_input traffic)
 {
     peer_reference wanted =
-        peer_reference_read(traffic.data, traffic.size, whole->link.frame_bytes_max);
+        peer_reference_read(traffic.data, traffic.size, whole->link.sizes.frame_bytes_max);
     host_bytes log = {0};
     host_log_event(&log, 'R', NULL, 0);
     host_append(&log, wanted.log.data, wanted.log.size);
@@ -114,7 +114,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         .socket = (native_socket)(1 + (options & 3)),
         .server = options & 4,
         .mechanism = &NATIVE_NULL,
-        .frame_bytes_max = largest ? (uint64_t)largest * largest : UINT64_MAX,
+        .sizes = {.frame_bytes_max = largest ? (uint64_t)largest * largest : UINT64_MAX,
+                  .message_bytes_max = UINT64_MAX,
+                  .frames_max = NATIVE_FRAMES_MAX},
     };
     host_bytes stream = {0};
     if (options & 8)
