@@ -4,7 +4,7 @@
 #
 #   tools/test.sh            all suites
 #   tools/test.sh NAME...    only these: tidy swift neon fuzz package wire wire-epoll wire-zmq
-#                            differential differential-zmq conformance conformance-zmq perf
+#                            differential differential-zmq conformance conformance-zmq perf allocations
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
@@ -12,7 +12,7 @@ tools/bootstrap.sh test || exit 1
 readonly logs=.build/test-logs
 mkdir -p "$logs"
 suites=${*:-tidy swift neon fuzz package wire wire-epoll wire-zmq differential differential-zmq \
-    conformance conformance-zmq perf}
+    conformance conformance-zmq perf allocations}
 passed=0 failed=0
 summary=()
 
@@ -81,6 +81,7 @@ run differential-zmq env YARDMASTER_BINARY="$zmq" $python Tests/Differential/run
 run conformance Tests/Conformance/run.sh lbview dependency
 run conformance-zmq env YARDMASTER_BINARY="$zmq" Tests/Conformance/run.sh lbview
 run perf perf/selftest.sh
+run allocations perf/allocations.sh
 
 printf '\n'
 printf '%s\n' "${summary[@]}"

@@ -5,27 +5,35 @@
 #include <string.h>
 
 #define SMALL_CAPACITY_MIN 4096u
-/// More than this is given back after a message.
+/// More than this goes back to the pool after a message.
 #define SMALL_CAPACITY_KEPT (16u << 10)
 #define PARTS_MIN           16u
 #define PARTS_KEPT          256u
 
 static const char NO_MEMORY[] = "needs more memory than there is";
 
-native_assembly *native_assembly_create(void)
+native_assembly *native_assembly_create(transport_pool *pool)
 {
-    return calloc(1, sizeof(native_assembly));
+    native_assembly *self = calloc(1, sizeof *self);
+    if (self)
+        self->pool = pool;
+    return self;
+}
+
+static void give_small(native_assembly *self)
+{
+    if (self->small)
+        transport_pool_give(self->pool, self->small, self->small_class);
+    self->small = NULL;
+    self->small_capacity = 0;
 }
 
 void native_assembly_reset(native_assembly *self)
 {
     for (uint32_t i = 0; i < self->large_count; i++)
         native_large_free(&self->large[i]);
-    if (self->small_capacity > SMALL_CAPACITY_KEPT) {
-        free(self->small);
-        self->small = NULL;
-        self->small_capacity = 0;
-    }
+    if (self->small_capacity > SMALL_CAPACITY_KEPT)
+        give_small(self);
     if (self->part_capacity > PARTS_KEPT) {
         free(self->parts);
         self->parts = NULL;
@@ -43,7 +51,7 @@ void native_assembly_destroy(native_assembly *self)
     if (!self)
         return;
     native_assembly_reset(self);
-    free(self->small);
+    give_small(self);
     free(self->parts);
     free(self->large);
     free(self);
@@ -57,10 +65,15 @@ static bool reserve_small(native_assembly *self, size_t more)
     size_t capacity = self->small_capacity ? self->small_capacity : SMALL_CAPACITY_MIN;
     while (capacity < wanted)
         capacity *= 2;
-    uint8_t *small = realloc(self->small, capacity);
+    uint32_t size_class;
+    uint8_t *small = transport_pool_take(self->pool, capacity, &size_class);
     if (!small)
         return false;
+    if (self->small_used > 0)
+        memcpy(small, self->small, self->small_used);
+    give_small(self);
     self->small = small;
+    self->small_class = size_class;
     self->small_capacity = capacity;
     return true;
 }
@@ -268,12 +281,12 @@ native_read native_assembly_feed(native_assembly *self, native_mechanism *mechan
     return result;
 }
 
-native_block *native_assembly_build(native_assembly *self, transport_pool *pool)
+native_block *native_assembly_build(native_assembly *self)
 {
     size_t bytes = 0;
     for (uint32_t i = 0; i < self->part_count; i++)
         bytes += self->parts[i].large ? 0 : self->parts[i].size;
-    native_block *block = native_block_take(pool, self->part_count, bytes);
+    native_block *block = native_block_take(self->pool, self->part_count, bytes);
     if (!block)
         return NULL;
     uint8_t *at = native_block_bytes(block);

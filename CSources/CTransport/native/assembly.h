@@ -39,7 +39,9 @@ typedef struct native_assembly {
     bool is_large; ///< the frame being received lies in the last of `large`
     bool sealed;   ///< the flags that count lie within: nothing can be skipped unopened
     bool dropping; ///< too many frames: the rest of the message is read and thrown away
+    transport_pool *pool;
     uint8_t *small;
+    uint32_t small_class; ///< of the pool
     size_t small_used, small_capacity;
     native_part *parts;
     uint32_t part_count, part_capacity;
@@ -54,7 +56,8 @@ typedef enum native_assembled {
     NATIVE_ASSEMBLED_DROPPED, ///< a message of too many frames came to its end
 } native_assembled;
 
-native_assembly *native_assembly_create(void);
+/// `pool`: where its memory comes from, and its messages'.
+native_assembly *native_assembly_create(transport_pool *pool);
 void native_assembly_destroy(native_assembly *);
 /// Forgets everything; keeps a little memory for the next message.
 void native_assembly_reset(native_assembly *);
@@ -68,4 +71,4 @@ native_read native_assembly_feed(native_assembly *, native_mechanism *mechanism,
                                  const native_sizes *, native_bytes in, native_assembled *what,
                                  native_bytes *command);
 /// The finished message; the assembly is empty again. NULL: out of memory.
-native_block *native_assembly_build(native_assembly *, transport_pool *);
+native_block *native_assembly_build(native_assembly *);

@@ -176,7 +176,7 @@ static native_read feed_handshake(native_peer *self, native_bytes in)
 {
     native_assembled what;
     native_bytes body;
-    if (!self->assembly && !(self->assembly = native_assembly_create()))
+    if (!self->assembly && !(self->assembly = native_assembly_create(self->link->pool)))
         return (native_read){0, NO_MEMORY};
     static const native_sizes SIZES = {NATIVE_HANDSHAKE_COMMAND_MAX, NATIVE_HANDSHAKE_COMMAND_MAX,
                                        1};

@@ -101,7 +101,7 @@ static native_read feed_assembly(native_peer *self, native_bytes in)
     native_assembled what;
     native_bytes body;
     native_mechanism *mechanism = self->mechanism->ops->open ? self->mechanism : NULL;
-    if (!self->assembly && !(self->assembly = native_assembly_create()))
+    if (!self->assembly && !(self->assembly = native_assembly_create(self->link->pool)))
         return (native_read){0, NO_MEMORY};
     native_read result =
         native_assembly_feed(self->assembly, mechanism, &self->link->sizes, in, &what, &body);
@@ -110,7 +110,7 @@ static native_read feed_assembly(native_peer *self, native_bytes in)
     if (what == NATIVE_ASSEMBLED_COMMAND) {
         result.reason = take_command(self, body);
     } else if (what == NATIVE_ASSEMBLED_MESSAGE) {
-        native_block *block = native_assembly_build(self->assembly, self->link->pool);
+        native_block *block = native_assembly_build(self->assembly);
         result.reason = block ? self->host->message(self, block) : NO_MEMORY;
     } else if (what == NATIVE_ASSEMBLED_DROPPED) {
         native_assembly_reset(self->assembly);
