@@ -19,6 +19,7 @@ typedef struct epoll_stream {
     bool paused;
     bool resting;   ///< a listener without descriptors to give
     bool listed;    ///< in `ready`
+    bool ending;    ///< its end was seen: it lies behind the bytes that are there
     bool ended;     ///< its last bytes were told
     bool wants_out; ///< waits to be writable
 } epoll_stream;
@@ -171,6 +172,8 @@ void epoll_streams_note(epoll_reactor *self, int fd, uint32_t events)
     epoll_stream *stream = &streams->by_fd[fd];
     if (!stream->open)
         return;
+    // One edge may tell of bytes and of the end behind them: there will be no other.
+    stream->ending |= (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
     if (events & ~(uint32_t)EPOLLOUT && !stream->ended)
         list(streams, fd);
     if (events & (EPOLLOUT | EPOLLERR | EPOLLHUP) && stream->wants_out) {
@@ -227,8 +230,9 @@ static bool receive_some(epoll_streams *self, int fd)
         self->sink->received(self->sink->context, tag, self->buffer, result);
         if (size <= 0 || !is_alive(self, fd, serial))
             return false;
-        // A stream that gave less than it was asked for is empty; its end makes a new edge.
-        if ((size_t)size < sizeof self->buffer)
+        // A stream that gave less than it was asked for is empty; an end not yet seen makes a new
+        // edge.
+        if ((size_t)size < sizeof self->buffer && !self->by_fd[fd].ending)
             return false;
         taken += (uint32_t)size;
         if (self->by_fd[fd].paused)
