@@ -68,6 +68,8 @@ public struct Exchange: ~Copyable {
   var tally = ExchangeReport()
   /// Atoms whose reference is kept because they named an engine.
   var isEngineName: [Bool] = []
+  /// Atoms of engines that the hub said are gone, and has not announced since.
+  var hasLeft: [Bool] = []
   let intask: atom
   let outtask: atom
   let tracktask: atom
