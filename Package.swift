@@ -96,6 +96,8 @@ let package = Package(
       ],
       path: "Sources/SchedulerDaemon", swiftSettings: swiftStrict),
 
+    swift("PlainModel", ["SchedulerCore"]),
+
     .executableTarget(
       name: "embedded-scheduler", dependencies: ["Yardmaster", "SchedulerCore"],
       path: "examples/EmbeddedScheduler", swiftSettings: swiftStrict),
@@ -110,7 +112,7 @@ let package = Package(
       path: "Tests/CTransportSupport",
       cSettings: cStrict),
     tests("CTransportTests", ["CTransport", "CBase", "CZeroMQ", "CTransportSupport"]),
-    tests("SchedulerCoreTests", ["SchedulerCore"]),
+    tests("SchedulerCoreTests", ["SchedulerCore", "PlainModel"]),
     tests("SchedulerWireTests", ["SchedulerWire"]),
     tests("YardmasterTests", ["Yardmaster"]),
   ],
