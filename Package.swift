@@ -96,7 +96,18 @@ let package = Package(
       ],
       path: "Sources/SchedulerDaemon", swiftSettings: swiftStrict),
 
+    // The simulator: nothing of it is in the products above.
     swift("PlainModel", ["SchedulerCore"]),
+    c("CSimulatedKernel"),
+    swift(
+      "Simulator",
+      ["SchedulerWire", "SchedulerCore", "PlainModel", "CSimulatedKernel", "CSign"]),
+    .executableTarget(
+      name: "simulate",
+      dependencies: [
+        "Simulator", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      path: "Sources/SimulateCommand", swiftSettings: swiftStrict),
 
     .executableTarget(
       name: "embedded-scheduler", dependencies: ["Yardmaster", "SchedulerCore"],
@@ -114,6 +125,7 @@ let package = Package(
     tests("CTransportTests", ["CTransport", "CBase", "CZeroMQ", "CTransportSupport"]),
     tests("SchedulerCoreTests", ["SchedulerCore", "PlainModel"]),
     tests("SchedulerWireTests", ["SchedulerWire"]),
+    tests("SimulatorTests", ["Simulator"]),
     tests("YardmasterTests", ["Yardmaster"]),
   ],
   cxxLanguageStandard: .cxx17

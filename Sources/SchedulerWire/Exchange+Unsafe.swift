@@ -52,6 +52,8 @@ public struct Exchange: ~Copyable {
   var scanner: Scanner
   var core: SchedulerCore
   let log: any NoticeReceiver
+  /// Nil but in a simulation (see CoreWatcher).
+  package var watcher: (any CoreWatcher)?
 
   // One turn's batches, reused.
   var inbox = Inbox()
@@ -137,6 +139,7 @@ public struct Exchange: ~Copyable {
     swap(&batch, &events)
     swap(&lists, &eventLists)
     core.step(now_ns: now_ns, events: batch.span, lists: lists.span, commands: &commands)
+    watcher?.stepped(now_ns, batch, lists, commands, core)
     batch.removeAll(keepingCapacity: true)
     lists.removeAll(keepingCapacity: true)
     swap(&batch, &events)

@@ -1,0 +1,16 @@
+/// When nothing waits or runs, nothing is held: no message, no byte of one, no task.
+
+import SchedulerWire
+
+enum MemoryAtRest {
+  static func check(_ report: ExchangeReport) -> Violation? {
+    let counts = [
+      ("messages", report.heldMessages), ("bytes of messages", Int(report.heldBytes)),
+      ("tasks", report.core.live),
+    ]
+    for (what, count) in counts where count != 0 {
+      return Violation(promise: .memory, text: "\(count) \(what) are held at rest")
+    }
+    return nil
+  }
+}
