@@ -34,6 +34,9 @@ struct SimulateCommand: ParsableCommand {
   @Flag(help: "Say something about each seed.")
   var verbose = false
 
+  @Flag(help: "Show at the end how often each kind of thing happened.")
+  var census = false
+
   func validate() throws {
     guard seeds > 0 else { throw ValidationError("--seeds \(seeds): give 1 or more") }
     guard events > 0 else { throw ValidationError("--events \(events): give 1 or more") }
@@ -59,6 +62,7 @@ struct SimulateCommand: ParsableCommand {
         try report(violation, seed: each)
       }
     }
+    if census { print(tally.census.table) }
     print(tally.summary)
   }
 
@@ -90,6 +94,7 @@ private struct Tally {
   var calls: UInt64 = 0
   var tasks = 0
   var simulated_ns: UInt64 = 0
+  var census = Census()
 
   init(first: UInt64) { self.first = first }
 
@@ -102,6 +107,7 @@ private struct Tally {
     calls += verdict.calls
     tasks += verdict.tasks
     simulated_ns += verdict.simulated_ns
+    census.add(verdict.census)
   }
 
   func line(_ verdict: Verdict) -> String {

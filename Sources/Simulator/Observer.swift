@@ -12,6 +12,7 @@ final class Observer: CoreWatcher {
   private let checkers: [any DecisionChecker]
   private let trace: Trace
   private(set) var history = History()
+  private(set) var census = Census()
   /// Facts told and decided.
   private(set) var factCount: UInt64 = 0
   /// Lets a test break what is observed; nil leaves it as it is.
@@ -39,6 +40,8 @@ final class Observer: CoreWatcher {
   private func take(_ step: Step) {
     factCount += UInt64(step.told.count + step.decided.count)
     trace.note(step)
+    for fact in step.told { census.count(fact) }
+    for fact in step.decided { census.count(fact) }
     guard violation == nil else { return }
     history.begin(step)
     for decision in step.decided {

@@ -16,6 +16,7 @@ struct Rates: Sendable {
 
   // Engines, for each task they get.
   var engineDies = 0.0
+  var connectsAnew = 0.0
   var answersTwice = 0.0
   var answersLate = 0.0
   var neverAnswers = 0.0
@@ -56,6 +57,7 @@ struct Rates: Sendable {
     tinyPieces = some(&dice, [0.05, 0.5, 0.95])
     smallBuffers = some(&dice, [0.3, 1])
     engineDies = some(&dice, [0.01, 0.05])
+    connectsAnew = some(&dice, [0.01, 0.05])
     answersTwice = some(&dice, [0.02, 0.2])
     answersLate = some(&dice, [0.02, 0.1])
     neverAnswers = some(&dice, [0.01, 0.05])

@@ -26,6 +26,8 @@ struct Setting {
     core.hwm = dice.pick([0, 1, 1, 2, 5])
     core.scheme = dice.pick([.leastload, .leastload, .lru, .twobin, .weighted, .plainrandom])
     core.retryAnywhere = dice.chance(20)
+    let weighs = dice.chance(10)
+    if weighs && core.scheme == .leastload { core.policy = OutstandingBytes(bytesPerUnit: 300) }
     core.seed = dice.word()
     self.core = core
     key = dice.chance(85) ? Array("a key for simulations".utf8) : []

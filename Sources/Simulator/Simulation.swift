@@ -19,6 +19,7 @@ public struct Verdict: Sendable {
   public var calls: UInt64 = 0
   public var tasks = 0
   public var simulated_ns: UInt64 = 0
+  public var census = Census()
   public var fingerprint: UInt64 = 0
   public var milestones: [UInt64] = []
   /// The last things that happened, if they were asked for.
@@ -65,6 +66,8 @@ public struct Simulation {
     verdict.calls = world.kernel.calls
     verdict.tasks = world.plans.count
     verdict.simulated_ns = world.now_ns - 1_000_000_000_000
+    verdict.census = observer.census
+    verdict.census.add(world.census)
     verdict.fingerprint = trace.fingerprint
     verdict.milestones = trace.milestones
     verdict.lines = Array(trace.lastLines)
@@ -75,9 +78,12 @@ public struct Simulation {
     var checkers: [any DecisionChecker] = [
       OneReply(), AfterHolds(), FollowHolds(), TargetsHold(),
       BlacklistHolds(retryAnywhere: setting.core.retryAnywhere),
-      HighWaterHolds(hwm: Int(setting.core.hwm)), RetriesWithinBudget(), TimeoutsInTime(),
-      LoadsAddUp(), InvariantsHold(),
+      RetriesWithinBudget(), TimeoutsInTime(), LoadsAddUp(), InvariantsHold(),
     ]
+    // With a policy of its own a load is no number of tasks; the model knows what it is.
+    if setting.core.policy == nil {
+      checkers.append(HighWaterHolds(hwm: Int(setting.core.hwm)))
+    }
     if let model = ModelAgrees(setting.core) { checkers.append(model) }
     return checkers
   }
@@ -115,7 +121,7 @@ public struct Simulation {
       observer.checkAtRest()
       world.checkAtRest()
       observer.report(world.violation)
-      observer.report(MemoryAtRest.check(exchange.report()))
+      observer.report(MemoryAtRest.check(exchange.report(), world.strayDescriptors))
       observer.report(ParsedAsSent.check(exchange, world, observer.history))
     }
     exchange.watcher = nil

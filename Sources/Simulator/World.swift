@@ -46,6 +46,8 @@ final class World {
   private var planOfID: [[UInt8]: TaskPlan] = [:]
   private var replyOfHeader: [[UInt8]: (frames: [[UInt8]], sender: PeerSocket)] = [:]
   private(set) var violation: Violation?
+  /// What was done to the scheduler.
+  var census = Census()
   /// The scheduler took no task before the hub had subscribed to the monitor: it was there in time.
   var hubHearsAll = false
   /// Ends the scheduler's sleep; set by whoever runs it.
@@ -157,7 +159,10 @@ final class World {
   }
 
   func travelTime() -> UInt64 {
-    if dice.chance(rates.stall) { return dice.spread(10_000_000, 4_000_000_000) }
+    if dice.chance(rates.stall) {
+      census.count("network: stalled")
+      return dice.spread(10_000_000, 4_000_000_000)
+    }
     return dice.spread(rates.latency_ns.lowerBound, rates.latency_ns.upperBound)
   }
 
@@ -175,6 +180,7 @@ final class World {
       let port = dice.chance(0.5) ? Port.client : Port.engine
       if let number = kernel.dial(port) {
         let stranger = Stranger(self, number)
+        census.count("stranger")
         after(dice.spread(1_000_000, 40_000_000_000)) { stranger.leave() }
       }
     }
@@ -260,6 +266,9 @@ final class World {
           + "track \(plan.tracktasks), out \(plan.outtasks)")
     }
   }
+
+  /// Descriptors beside those of the listeners, the reactor and the connections that stand.
+  var strayDescriptors: Int { kernel.openFiles - 4 - links.count { $0 != nil } }
 
   // MARK: phases
 

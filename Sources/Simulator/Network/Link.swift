@@ -59,12 +59,20 @@ final class Link {
   /// Ends the connection from the peer's side. What was on its way may be lost.
   func cut(abruptly: Bool) {
     guard !isOver else { return }
+    world.census.count(abruptly ? "network: reset" : "network: ended")
     if abruptly {
       world.kernel.reset(number, error: connectionReset)
     } else {
       world.kernel.end(number)
     }
     finish()
+  }
+
+  /// Nobody is at the peer's end any more, and nobody says so: the scheduler may find out.
+  func abandon() {
+    end = nil
+    outgoing.removeAll()
+    outgoingFirst = 0
   }
 
   private func finish() {
@@ -90,6 +98,7 @@ final class Link {
     let end = outgoingFirst + (isCut ? world.dice.below(size + 1) : size)
     if world.dice.chance(world.rates.corrupt) && end > outgoingFirst {
       isCorrupted = true
+      world.census.count("network: corrupted")
       let index = outgoingFirst + world.dice.below(end - outgoingFirst)
       outgoing[index] ^= UInt8(1 << world.dice.below(8))
     }
@@ -128,6 +137,7 @@ final class Link {
     world.trace.note(bytes: bytes, of: number)
     if world.dice.chance(world.rates.corrupt) {
       isCorrupted = true
+      world.census.count("network: corrupted")
       bytes[world.dice.below(bytes.count)] ^= UInt8(1 << world.dice.below(8))
     }
     end?.received(bytes)

@@ -100,6 +100,17 @@ final class PeerSocket: LinkEnd {
     link?.cut(abruptly: abruptly)
   }
 
+  /// Connects once more, under the same name, without a word to the old connection: as a machine
+  /// does that came back after its cable was pulled.
+  func dialAnew() {
+    guard let old = link, port != 0 else { return }
+    losses += 1
+    old.abandon()
+    link = nil
+    phase = .none
+    dial()
+  }
+
   func cut() { link?.cut(abruptly: false) }
 
   // MARK: LinkEnd

@@ -7,7 +7,8 @@ final class Client {
   let number: Int
   let socket: PeerSocket
   private let prefix: String
-  private var taskCount = 0
+  /// Numbers of its tasks.
+  private var own: [Int] = []
   private let gap_ns: UInt64
 
   /// Nothing to or from it can have been lost or changed.
@@ -45,8 +46,8 @@ final class Client {
     }
     let plan = makePlan()
     plan.isMalformed = world.dice.chance(world.rates.malformed)
-    plan.submission = world.workload.submission(
-      plan.number, engines: world.everyEngine, &world.dice)
+    let graph = world.workload.isShared ? Array(world.plans.indices) : own
+    plan.submission = world.workload.submission(graph, engines: world.everyEngine, &world.dice)
     plan.buffers = world.workload.buffers(&world.dice)
     send(plan)
   }
@@ -67,8 +68,8 @@ final class Client {
 
   private func makePlan() -> TaskPlan {
     let plan = TaskPlan(
-      number: world.plans.count, id: Array("\(prefix)\(taskCount)".utf8), client: number)
-    taskCount += 1
+      number: world.plans.count, id: Array("\(prefix)\(own.count)".utf8), client: number)
+    own.append(plan.number)
     world.add(plan)
     return plan
   }

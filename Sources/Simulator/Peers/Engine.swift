@@ -33,6 +33,14 @@ final class Engine {
     world.hub.registered(self)
   }
 
+  /// What is on its way to it is lost.
+  private func comeBack() {
+    guard state == .serving, socket.isReady else { return }
+    hasLostWork = true
+    world.census.count("engine connected anew")
+    socket.dialAnew()
+  }
+
   /// It goes without a word; the hub notices some time later.
   func die() {
     guard state == .serving else { return }
@@ -63,6 +71,9 @@ final class Engine {
     let rates = world.rates
     if world.dice.chance(rates.engineDies) {
       world.after(world.dice.spread(1, speed_ns)) { [self] in die() }
+    }
+    if world.dice.chance(rates.connectsAnew) {
+      world.after(world.dice.spread(1, speed_ns)) { [self] in comeBack() }
     }
     if world.dice.chance(rates.neverAnswers) {
       hasLostWork = true

@@ -19,6 +19,8 @@ struct Workload {
   private let largeChance: Double
   private let strangeIDChance: Double
   private let usesOldDialect: Bool
+  /// Tasks of all clients hang together, whichever the scheduler hears of first.
+  let isShared: Bool
 
   init(_ dice: inout Dice) {
     shape = dice.pick(Shape.allCases)
@@ -31,12 +33,15 @@ struct Workload {
     largeChance = dice.pick([0, 0.02, 0.1])
     strangeIDChance = dice.pick([0, 0.01, 0.05])
     usesOldDialect = dice.chance(20)
+    isShared = dice.chance(25)
   }
 
-  /// What the next task is: `number` is its own, `engines` the uuids there ever were.
-  func submission(_ number: Int, engines: [String], _ dice: inout Dice) -> Submission {
+  /// What the next task is: the last of the `numbers` that hang together. `engines`: the uuids
+  /// there ever were.
+  func submission(_ numbers: [Int], engines: [String], _ dice: inout Dice) -> Submission {
     var submission = Submission()
-    let ids = dependencies(number, &dice)
+    let ids = dependencies(numbers.count - 1, &dice)
+      .map { $0 == Wanted.neverSeen ? $0 : numbers[$0] }
     if !ids.isEmpty {
       let wanted = rule(ids, &dice)
       if dice.chance(followChance) { submission.follow = wanted } else { submission.after = wanted }
