@@ -125,7 +125,7 @@ let package = Package(
     tests("CTransportTests", ["CTransport", "CBase", "CZeroMQ", "CTransportSupport"]),
     tests("SchedulerCoreTests", ["SchedulerCore", "PlainModel"]),
     tests("SchedulerWireTests", ["SchedulerWire"]),
-    tests("SimulatorTests", ["Simulator"]),
+    tests("SimulatorTests", ["Simulator", "SchedulerWire", "SchedulerCore", "PlainModel"]),
     tests("YardmasterTests", ["Yardmaster"]),
   ],
   cxxLanguageStandard: .cxx17

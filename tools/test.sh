@@ -3,15 +3,15 @@
 # suite counted, ends with one line of totals: `N passed, N failed`.
 #
 #   tools/test.sh            all suites
-#   tools/test.sh NAME...    only these: tidy swift neon package wire wire-native differential
-#                            conformance perf
+#   tools/test.sh NAME...    only these: tidy swift neon simulator package wire wire-native
+#                            differential conformance perf
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
 tools/bootstrap.sh test || exit 1
 readonly logs=.build/test-logs
 mkdir -p "$logs"
-suites=${*:-tidy swift neon package wire wire-native differential conformance perf}
+suites=${*:-tidy swift neon simulator package wire wire-native differential conformance perf}
 passed=0 failed=0
 summary=()
 
@@ -54,6 +54,10 @@ export YARDMASTER_BINARY=$PWD/.build/release/yardmaster
 run tidy tools/tidy.py
 run swift swift test
 run neon Tests/Neon/neon.sh
+simulate() {
+    swift build -c release --product simulate && .build/release/simulate --seeds 1000
+}
+run simulator simulate
 run package $python -m pytest -q -p no:cacheprovider integrations/ipyparallel/tests \
     --binary "$YARDMASTER_BINARY"
 run wire $python -m pytest -q -p no:cacheprovider Tests/Wire

@@ -2,6 +2,7 @@
 ///
 ///     kernel.c       files, the clock, faults       connection.c   the world's side
 ///     calls.c        the replaced calls             epoll.c        readiness and sleeping
+///     crash.c        last words
 ///
 /// Invariant: a file is in `files` from the call that made it to its close; a connection lives
 /// until the process has closed it and the world has forgotten it.

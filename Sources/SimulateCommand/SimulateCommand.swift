@@ -9,7 +9,8 @@ struct SimulateCommand: ParsableCommand {
     commandName: "simulate",
     abstract: "Runs the scheduler in a simulated world and checks its promises.",
     discussion: """
-      Exit codes: 0 nothing found, 64 bad arguments,
+      Exit codes: 0 nothing found, 64 bad arguments, 77 not possible in this build, 128 and more a
+      crash (the seed is printed),
       \(Promise.allCases.map { "\($0.exitCode) \($0.rawValue)" }.joined(separator: ",\n")).
       """)
 
@@ -67,11 +68,16 @@ struct SimulateCommand: ParsableCommand {
   }
 
   private func simulate(_ seed: UInt64) -> Verdict {
+    sayOnCrash("\nbroken: the scheduler crashed\n\(replay(seed))\n")
     let simulation = Simulation(seed: seed, events: events)
     var verdict = simulation.run()
     guard verdict.violation == nil, twice > 0, seed % UInt64(twice) == 0 else { return verdict }
     verdict.violation = Determinism.check(verdict, simulation.run(hashSeed: seed | 1))
     return verdict
+  }
+
+  private func replay(_ seed: UInt64) -> String {
+    "replay: swift run -c release simulate \(seed) --events \(events) --twice 1"
   }
 
   private func report(_ violation: Violation, seed: UInt64) throws {
@@ -80,7 +86,7 @@ struct SimulateCommand: ParsableCommand {
       for line in again.lines { print("  \(line)") }
     }
     print("broken: \(violation)")
-    print("replay: swift run -c release simulate \(seed) --events \(events) --twice 1")
+    print(replay(seed))
     throw ExitCode(violation.promise.exitCode)
   }
 }

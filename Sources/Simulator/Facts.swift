@@ -60,6 +60,7 @@ public enum Promise: String, CaseIterable, Sendable {
 
 /// Watches the decisions of a run for one promise. Each answers with the first thing that is wrong.
 protocol DecisionChecker: AnyObject {
+  var promise: Promise { get }
   /// One decision, before `history` knows of it.
   func check(_ decision: Fact, _ history: History, at now_ns: UInt64) -> Violation?
   /// A whole step, once `history` knows all of it.

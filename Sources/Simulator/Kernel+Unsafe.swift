@@ -4,6 +4,9 @@
 
 import CSimulatedKernel
 
+/// What a crash of this program says, beside its backtrace.
+public func sayOnCrash(_ text: String) { unsafe simulated_say_on_crash(text) }
+
 /// Chances, 0 to 1, that a system call fails as it may on a healthy system.
 struct SystemFaults: Sendable {
   var acceptWithoutDescriptors = 0.0

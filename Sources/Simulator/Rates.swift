@@ -66,7 +66,7 @@ struct Rates: Sendable {
     notificationLate = some(&dice, [0.1, 0.5])
     notificationDoubled = some(&dice, [0.1, 0.5])
     falseAlarm = some(&dice, [0.005, 0.02])
-    strangers = some(&dice, [0.01, 0.05])
+    strangers = some(&dice, [0.2, 1])
     resubmits = some(&dice, [0.02, 0.1])
     malformed = some(&dice, [0.02, 0.1])
     pause = some(&dice, [0.001, 0.01])

@@ -29,8 +29,11 @@ public struct Verdict: Sendable {
 public struct Simulation {
   let setting: Setting
   private let linesMax: Int
-  /// For tests: breaks what the checkers see.
+  // For tests: what is observed of the core, and the world itself, broken on purpose, and the one
+  // promise that is then checked.
   var mutation: ((inout Step) -> Void)?
+  var prepare: ((World) -> Void)?
+  var only: Promise?
 
   /// `events`: after how many nothing fails any more. `linesMax`: the last lines kept.
   public init(seed: UInt64, events: Int, linesMax: Int = 0) {
@@ -45,6 +48,8 @@ public struct Simulation {
     let trace = Trace()
     trace.linesMax = linesMax
     let world = World(setting, trace)
+    world.only = only
+    prepare?(world)
     let observer = Observer(checkers(), trace)
     observer.mutation = mutation
     let notices = Notices(trace)
@@ -85,7 +90,7 @@ public struct Simulation {
       checkers.append(HighWaterHolds(hwm: Int(setting.core.hwm)))
     }
     if let model = ModelAgrees(setting.core) { checkers.append(model) }
-    return checkers
+    return checkers.filter { only == nil || $0.promise == only }
   }
 
   /// A scheduler from its start to its end. To kill one and start the next from its journal is to
@@ -121,8 +126,11 @@ public struct Simulation {
       observer.checkAtRest()
       world.checkAtRest()
       observer.report(world.violation)
-      observer.report(MemoryAtRest.check(exchange.report(), world.strayDescriptors))
-      observer.report(ParsedAsSent.check(exchange, world, observer.history))
+      let atRest = [
+        MemoryAtRest.check(exchange.report(), world.strayDescriptors),
+        ParsedAsSent.check(exchange, world, observer.history),
+      ]
+      observer.report(atRest.compactMap { $0 }.first { only == nil || $0.promise == only })
     }
     exchange.watcher = nil
     exchange.close(linger_ns: 0)

@@ -105,6 +105,9 @@ void simulated_set_room(simulated_kernel *, int32_t number, size_t receive, size
 /// The world is done with it.
 void simulated_forget(simulated_kernel *, int32_t number);
 
+/// From now on a crash of this program writes `text` (at most 511 bytes) before anything else.
+void simulated_say_on_crash(const char *text);
+
 #ifdef __cplusplus
 }
 #endif

@@ -2,6 +2,7 @@
 /// `retryAnywhere` only the latter count.
 
 final class BlacklistHolds: DecisionChecker {
+  let promise = Promise.blacklist
   private let retryAnywhere: Bool
   init(retryAnywhere: Bool) { self.retryAnywhere = retryAnywhere }
 
@@ -11,7 +12,7 @@ final class BlacklistHolds: DecisionChecker {
     let isFailed = !retryAnywhere && record.failedOn.contains(engine)
     guard isFailed || record.unmetOn.contains(engine) else { return nil }
     return Violation(
-      promise: .blacklist,
+      promise: promise,
       text: "task \(task) goes to engine \(name(of: engine)), which is on its blacklist")
   }
 }

@@ -1,6 +1,7 @@
 /// No engine ever has more outstanding tasks than hwm; 0 is no limit.
 
 final class HighWaterHolds: DecisionChecker {
+  let promise = Promise.highWater
   private let hwm: Int
   init(hwm: Int) { self.hwm = hwm }
 
@@ -11,7 +12,7 @@ final class HighWaterHolds: DecisionChecker {
     let outstanding = history.engines[engine].outstanding.subtracting([task]).count
     guard outstanding >= hwm else { return nil }
     return Violation(
-      promise: .highWater,
+      promise: promise,
       text: "task \(task) goes to engine \(name), which has \(outstanding) of \(hwm)")
   }
 }

@@ -1,6 +1,7 @@
 /// The core's counts of tasks and engines equal a recount from the facts.
 
 final class LoadsAddUp: DecisionChecker {
+  let promise = Promise.loads
   func check(_ step: Step, _ history: History) -> Violation? {
     let counts = [
       ("tasks", step.report.tasks, history.tasks.count),
@@ -10,7 +11,7 @@ final class LoadsAddUp: DecisionChecker {
     ]
     for (what, counted, recounted) in counts where counted != recounted {
       return Violation(
-        promise: .loads, text: "the core counts \(counted) \(what), a recount \(recounted)")
+        promise: promise, text: "the core counts \(counted) \(what), a recount \(recounted)")
     }
     return nil
   }

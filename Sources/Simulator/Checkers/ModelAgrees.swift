@@ -6,6 +6,7 @@ import PlainModel
 import SchedulerCore
 
 final class ModelAgrees: DecisionChecker {
+  let promise = Promise.model
   static let tasksMax = 600
   private var model: PlainModel?
   private var isFirst = true
@@ -26,7 +27,7 @@ final class ModelAgrees: DecisionChecker {
     let seen = step.decided.map(decision)
     if model!.tasks.count > Self.tasksMax { model = nil }
     guard expected != seen else { return nil }
-    return Violation(promise: .model, text: "the model: \(expected); the core: \(seen)")
+    return Violation(promise: promise, text: "the model: \(expected); the core: \(seen)")
   }
 
   private func happening(_ fact: Fact) -> Happening {

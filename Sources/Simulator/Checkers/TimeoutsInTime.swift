@@ -2,6 +2,7 @@
 /// could know: with the first step after it.
 
 final class TimeoutsInTime: DecisionChecker {
+  let promise = Promise.timeouts
   func check(_ decision: Fact, _ history: History, at now_ns: UInt64) -> Violation? {
     guard case .failed(let task, .taskTimeout, _, _) = decision else { return nil }
     let record = history.tasks[task]
@@ -14,7 +15,7 @@ final class TimeoutsInTime: DecisionChecker {
       } else if now_ns < record.waitsSince_ns + timeout_ns {
         "after waiting \(now_ns - record.waitsSince_ns) of \(timeout_ns) ns"
       } else { nil }
-    return wrong.map { Violation(promise: .timeouts, text: "task \(task) times out \($0)") }
+    return wrong.map { Violation(promise: promise, text: "task \(task) times out \($0)") }
   }
 
   func check(_ step: Step, _ history: History) -> Violation? {
@@ -24,7 +25,7 @@ final class TimeoutsInTime: DecisionChecker {
         step.now_ns > record.waitsSince_ns + record.submission.timeout_ns
       else { continue }
       return Violation(
-        promise: .timeouts, text: "task \(task) still waits after its timeout")
+        promise: promise, text: "task \(task) still waits after its timeout")
     }
     return nil
   }

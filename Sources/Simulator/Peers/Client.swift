@@ -21,8 +21,10 @@ final class Client {
     // Automatic routing ids, as ipyparallel's clients have, or names of their own.
     let identity = world.dice.chance(0.5) ? [] : Array("client-\(number)".utf8)
     socket = PeerSocket(world, .dealer, identity: identity, port: Port.client)
-    gap_ns = world.dice.spread(200_000, 20_000_000)
-    socket.deliver = { [unowned self] in received($0) }
+    gap_ns = world.dice.spread(world.workload.gapMax_ns / 50, world.workload.gapMax_ns)
+    socket.deliver = { [unowned self] in
+      for message in self.world.tamper(.client, $0) { received(message) }
+    }
   }
 
   func start() {

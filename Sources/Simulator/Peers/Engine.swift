@@ -18,8 +18,10 @@ final class Engine {
     self.isFresh = isFresh
     uuid = "engine-\(number)-\(world.dice.below(1 << 30))"
     socket = PeerSocket(world, .dealer, identity: Array(uuid.utf8), port: Port.engine)
-    speed_ns = world.dice.spread(10_000, 50_000_000)
-    socket.deliver = { [unowned self] in received($0) }
+    speed_ns = world.dice.spread(world.workload.runMax_ns / 1_000, world.workload.runMax_ns)
+    socket.deliver = { [unowned self] in
+      for message in self.world.tamper(.engine, $0) { received(message) }
+    }
   }
 
   /// Nothing given to it can have been lost.

@@ -16,7 +16,9 @@ final class Hub {
     registrar = PeerSocket(world, .router)
     monitor = PeerSocket(world, .subscriber)
     registrar.deliver = { [unowned self] in asked($0) }
-    monitor.deliver = { [unowned self] in heard($0) }
+    monitor.deliver = { [unowned self] in
+      for message in self.world.tamper(.monitor, $0) { heard(message) }
+    }
     notifier.becameReady = { [unowned self] in
       // Whoever was told nothing while it was away is told all, once nothing fails any more.
       if self.world.phase != .safety { announceAll() }

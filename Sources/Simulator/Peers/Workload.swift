@@ -19,6 +19,9 @@ struct Workload {
   private let largeChance: Double
   private let strangeIDChance: Double
   private let usesOldDialect: Bool
+  /// Between two tasks of a client, and how long one runs: some runs last a second, some minutes.
+  let gapMax_ns: UInt64
+  let runMax_ns: UInt64
   /// Tasks of all clients hang together, whichever the scheduler hears of first.
   let isShared: Bool
 
@@ -34,6 +37,8 @@ struct Workload {
     strangeIDChance = dice.pick([0, 0.01, 0.05])
     usesOldDialect = dice.chance(20)
     isShared = dice.chance(25)
+    gapMax_ns = dice.pick([20_000_000, 20_000_000, 200_000_000, 2_000_000_000])
+    runMax_ns = dice.pick([50_000_000, 50_000_000, 4_000_000_000])
   }
 
   /// What the next task is: the last of the `numbers` that hang together. `engines`: the uuids
