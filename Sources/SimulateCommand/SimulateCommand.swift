@@ -69,7 +69,8 @@ struct SimulateCommand: ParsableCommand {
 
   private func simulate(_ seed: UInt64) -> Verdict {
     sayOnCrash("\nbroken: the scheduler crashed\n\(replay(seed))\n")
-    let simulation = Simulation(seed: seed, events: events)
+    var simulation = Simulation(seed: seed, events: events)
+    simulation.onViolation = { sayOnCrash("\nbroken: \($0)\n\(replay(seed))\n") }
     var verdict = simulation.run()
     guard verdict.violation == nil, twice > 0, seed % UInt64(twice) == 0 else { return verdict }
     verdict.violation = Determinism.check(verdict, simulation.run(hashSeed: seed | 1))

@@ -30,17 +30,17 @@ final class World {
   private(set) var kernel: Kernel!
   private var agenda = Agenda()
   var dice: Dice
-  private(set) var rates: Rates
+  var rates: Rates
   let workload: Workload
   let session: Session
   let trace: Trace
-  private(set) var phase = Phase.safety
+  var phase = Phase.safety
   private(set) var eventCount = 0
   private let eventsMax: Int
-  private var healed_ns: UInt64 = 0
+  var healed_ns: UInt64 = 0
   private var numbers = 0
 
-  private var links: [Link?] = []
+  private(set) var links: [Link?] = []
   /// Connections that the scheduler dialled, by number: for looking up only.
   private var dialling: Set<Int32> = []
   private(set) var clients: [Client] = []
@@ -54,6 +54,8 @@ final class World {
   var census = Census()
   /// The scheduler took no task before the hub had subscribed to the monitor: it was there in time.
   var hubHearsAll = false
+  /// Tasks sent when nothing fails any more: each must be answered.
+  var lastTasks: [TaskPlan] = []
   /// For tests: the one promise that is checked, and what comes of a message on its way to a peer.
   var only: Promise?
   var tamper: (Recipient, [[UInt8]]) -> [[[UInt8]]] = { [$1] }
@@ -74,7 +76,7 @@ final class World {
     hub = Hub(self)
     for number in 0..<setting.clientCount { clients.append(Client(self, number)) }
     after(1) { [self] in
-      for _ in 0..<setting.engineCount { startEngine() }
+      for _ in 0..<setting.engineCount { makeEngine().start() }
       for client in clients { client.start() }
     }
     if rates.strangers > 0 { after(1_000_000) { [self] in sendStranger() } }
@@ -199,17 +201,17 @@ final class World {
 
   var everyEngine: [String] { engines.suffix(12).map(\.uuid) }
 
-  @discardableResult
-  private func startEngine(isFresh: Bool = false) -> Engine {
+  func makeEngine(isFresh: Bool = false) -> Engine {
     let engine = Engine(self, number: engines.count, isFresh: isFresh)
     engines.append(engine)
-    engine.start()
     return engine
   }
 
   private func replaceSome() {
     guard phase == .safety else { return }
-    if engines.count(where: { $0.state == .serving }) < 6 && engines.count < 60 { startEngine() }
+    if engines.count(where: { $0.state == .serving }) < 6 && engines.count < 60 {
+      makeEngine().start()
+    }
     after(dice.spread(100_000_000, 4_000_000_000)) { [self] in replaceSome() }
   }
 
@@ -276,9 +278,11 @@ final class World {
   }
 
   /// Descriptors beside those of the listeners, the reactor and the connections that stand.
-  var strayDescriptors: Int { kernel.openFiles - 4 - links.count { $0 != nil } }
+  var strayDescriptors: Int {
+    kernel.openFiles - 4 - links.count { $0.map { !$0.isAbandoned } ?? false }
+  }
 
-  // MARK: phases
+  // MARK: the end
 
   func broken(_ promise: Promise, _ text: String) {
     guard violation == nil, only == nil || only == promise else { return }
@@ -286,77 +290,9 @@ final class World {
     stop()
   }
 
-  private func stop() {
+  func stop() {
     phase = .done
     wake()
-  }
-
-  /// From here on nothing fails. What cannot be trusted any more leaves, fresh engines come.
-  private func heal() {
-    phase = .settling
-    healed_ns = kernel.now_ns
-    let latency_ns = rates.latency_ns
-    rates = .calm
-    rates.latency_ns = latency_ns
-    kernel.set(SystemFaults())
-    for link in links { link?.setRoom(Link.ampleRoom) }
-    for client in clients where client.socket.isTainted { client.socket.cut() }
-    hub.heal()
-    for engine in engines where !engine.isHealthy {
-      engine.die()
-      hub.unregistered(engine)
-    }
-    for _ in 0..<3 { startEngine(isFresh: true) }
-    // Once every connection stands again.
-    after(10_000_000_000) { [self] in
-      for client in clients {
-        let first = client.submitPlain(after: nil)
-        lastTasks += [first, client.submitPlain(after: first)]
-      }
-    }
-  }
-
-  /// Tasks of healthy clients when nothing fails: each must be answered.
-  private(set) var lastTasks: [TaskPlan] = []
-
-  /// Nothing will happen by itself. False: not even after this.
-  private func quiet() -> Bool {
-    switch phase {
-    case .safety: heal()
-    case .settling:
-      phase = .retiring
-      for engine in engines where !engine.isFresh && engine.state == .serving {
-        engine.die()
-      }
-    case .retiring: stop()
-    case .done:
-      wake()
-    }
-    return true
-  }
-
-  /// What clients and hub must have got by the end.
-  func checkAtRest() {
-    for plan in lastTasks where plan.replies != 1 {
-      broken(
-        .liveness, "task \(plan.number), sent when nothing failed, got \(plan.replies) replies")
-    }
-    for plan in plans where plan.isSent && clients[plan.client].isSteady {
-      if plan.replies != 1 {
-        broken(.oneReply, "task \(plan.number) of a steady client got \(plan.replies) replies")
-      }
-      if plan.refusals != plan.resubmissions {
-        broken(
-          .oneReply,
-          "task \(plan.number), sent \(plan.resubmissions) times more, was refused "
-            + "\(plan.refusals) times")
-      }
-    }
-    guard hubHearsAll && hub.monitor.isSteady else { return }
-    for plan in plans where plan.intasks != plan.outtasks {
-      broken(
-        .monitor, "task \(plan.number): \(plan.intasks) intask, \(plan.outtasks) outtask at rest")
-    }
   }
 }
 

@@ -19,6 +19,7 @@ final class Link {
   private(set) var isOver = false
   /// A byte was changed on the way: what this link carries can no longer be relied on.
   private(set) var isCorrupted = false
+  private(set) var isAbandoned = false
   private var outgoing: [UInt8] = []
   private var outgoingFirst = 0
   private var isPumping = false
@@ -70,6 +71,7 @@ final class Link {
 
   /// Nobody is at the peer's end any more, and nobody says so: the scheduler may find out.
   func abandon() {
+    isAbandoned = true
     end = nil
     outgoing.removeAll()
     outgoingFirst = 0

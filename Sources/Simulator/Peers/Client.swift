@@ -55,8 +55,9 @@ final class Client {
   }
 
   /// One that any healthy engine can run: it has to be answered.
-  func submitPlain(after earlier: TaskPlan?) -> TaskPlan {
+  func submitPlain(after earlier: TaskPlan? = nil, target: String? = nil) -> TaskPlan {
     let plan = makePlan()
+    plan.submission.targets = target.map { [$0] } ?? []
     if let earlier {
       plan.submission.after = Wanted(ids: [earlier.number], all: true, success: true, failure: true)
     }

@@ -18,7 +18,8 @@ final class Engine {
     self.isFresh = isFresh
     uuid = "engine-\(number)-\(world.dice.below(1 << 30))"
     socket = PeerSocket(world, .dealer, identity: Array(uuid.utf8), port: Port.engine)
-    speed_ns = world.dice.spread(world.workload.runMax_ns / 1_000, world.workload.runMax_ns)
+    let runMax_ns = isFresh ? 1_000_000 : world.workload.runMax_ns
+    speed_ns = world.dice.spread(runMax_ns / 1_000, runMax_ns)
     socket.deliver = { [unowned self] in
       for message in self.world.tamper(.engine, $0) { received(message) }
     }
@@ -33,6 +34,12 @@ final class Engine {
     let late = isFresh ? 0 : world.dice.spread(1, 200_000_000)
     world.after(world.dice.chance(0.3) ? late : 1) { [self] in socket.dial() }
     world.hub.registered(self)
+  }
+
+  /// Without a word to the hub.
+  func connect() {
+    state = .serving
+    socket.dial()
   }
 
   /// What is on its way to it is lost.
