@@ -131,6 +131,7 @@ public struct Simulation {
       let atRest = [
         MemoryAtRest.check(exchange.report(), world.strayDescriptors),
         ParsedAsSent.check(exchange, world, observer.history),
+        MonitorHears.check(exchange, world, observer.history),
       ]
       observer.report(atRest.compactMap { $0 }.first { only == nil || $0.promise == only })
     }
