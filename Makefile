@@ -1,6 +1,6 @@
 # One command for each need; CONTRIBUTING.md explains. Every target installs what it lacks.
 .PHONY: demo test build format tidy sanitize neon fuzz conformance conformance-long \
-        differential-long clean
+        differential-long simulate-soak clean
 
 demo: ## a real cluster of 4 engines, a DAG, retries, a killed engine, and the stock scheduler beside it
 	tools/demo.sh
@@ -43,6 +43,12 @@ conformance-long: build ## all of them, hwm 1 and 0, and with CURVE
 differential-long: build ## 1,000 random scripts against the Python TaskScheduler
 	tools/bootstrap.sh test
 	.venv/bin/python Tests/Differential/run.py --scripts 1000
+
+SOAK_SECONDS ?= 600
+simulate-soak: ## random seeds in the simulator for SOAK_SECONDS, long runs
+	tools/bootstrap.sh
+	swift build -c release --product simulate
+	.build/release/simulate --duration $(SOAK_SECONDS) --events 20000 --census
 
 clean:
 	rm -rf .build perf/build

@@ -99,6 +99,19 @@ let package = Package(
       ],
       path: "Sources/SchedulerDaemon", swiftSettings: swiftStrict),
 
+    // The simulator: nothing of it is in the products above.
+    swift("PlainModel", ["SchedulerCore"]),
+    c("CSimulatedKernel"),
+    swift(
+      "Simulator",
+      ["SchedulerWire", "SchedulerCore", "PlainModel", "CSimulatedKernel", "CSign"]),
+    .executableTarget(
+      name: "simulate",
+      dependencies: [
+        "Simulator", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      path: "Sources/SimulateCommand", swiftSettings: swiftStrict),
+
     .executableTarget(
       name: "embedded-scheduler", dependencies: ["Yardmaster", "SchedulerCore"],
       path: "examples/EmbeddedScheduler", swiftSettings: swiftStrict),
@@ -114,8 +127,9 @@ let package = Package(
       path: "Tests/CTransportSupport",
       cSettings: cStrict),
     tests("CTransportTests", ["CTransport", "CBase", "CZeroMQ", "CTransportSupport"]),
-    tests("SchedulerCoreTests", ["SchedulerCore"]),
+    tests("SchedulerCoreTests", ["SchedulerCore", "PlainModel"]),
     tests("SchedulerWireTests", ["SchedulerWire"]),
+    tests("SimulatorTests", ["Simulator", "SchedulerWire", "SchedulerCore", "PlainModel"]),
     tests("YardmasterTests", ["Yardmaster"]),
     tests(
       "SchedulerDaemonTests",

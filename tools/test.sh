@@ -3,16 +3,17 @@
 # suite counted, ends with one line of totals: `N passed, N failed`.
 #
 #   tools/test.sh            all suites
-#   tools/test.sh NAME...    only these: tidy swift neon fuzz package wire wire-epoll wire-zmq
-#                            differential differential-zmq conformance conformance-zmq perf allocations
+#   tools/test.sh NAME...    only these: tidy swift neon fuzz simulator package wire wire-epoll
+#                            wire-zmq differential differential-zmq conformance conformance-zmq
+#                            perf allocations
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
 tools/bootstrap.sh test || exit 1
 readonly logs=.build/test-logs
 mkdir -p "$logs"
-suites=${*:-tidy swift neon fuzz package wire wire-epoll wire-zmq differential differential-zmq \
-    conformance conformance-zmq perf allocations}
+suites=${*:-tidy swift neon fuzz simulator package wire wire-epoll wire-zmq differential \
+    differential-zmq conformance conformance-zmq perf allocations}
 passed=0 failed=0
 summary=()
 
@@ -56,6 +57,10 @@ run tidy tools/tidy.py
 run swift swift test
 run neon Tests/Neon/neon.sh
 run fuzz Tests/Fuzz/short.sh
+simulate() {
+    swift build -c release --product simulate && .build/release/simulate --seeds 1000
+}
+run simulator simulate
 run package $python -m pytest -q -p no:cacheprovider integrations/ipyparallel/tests \
     --binary "$YARDMASTER_BINARY"
 run wire $python -m pytest -q -p no:cacheprovider Tests/Wire

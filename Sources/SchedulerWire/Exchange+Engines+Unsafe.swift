@@ -44,8 +44,8 @@ extension Exchange {
     }
   }
 
-  /// Frames held for an engine that never connected, or does not read, came back: the task is placed
-  /// again.
+  /// Frames held for an engine that never connected, or does not read, came back: the task is
+  /// placed again.
   mutating func ingestUndeliverable(_ event: transport_event) {
     unsafe log.notice(
       .warning,

@@ -272,6 +272,22 @@ extension TransportTests {
       station.close()
     }
 
+    /// The last bytes and the end of a stream may make one edge.
+    @Test(arguments: eachNative) func `who says a last word and leaves is let go`(_ setup: Setup)
+      throws
+    {
+      let station = try Station(setup)
+      let raw = RawPeer(station.endpoint(client))
+      raw.send(Wire.handshake(identity: "raw") + Wire.message([bytes("hello")]))
+      _ = try station.next()
+      raw.send(Wire.message([bytes("goodbye")]))
+      shutdown(raw.fd, Int32(SHUT_WR))
+      #expect(try station.next().frames == [bytes("goodbye")])
+      station.releaseMessages()
+      #expect(raw.isClosed(station))
+      station.close()
+    }
+
     @Test(arguments: eachNative) func `two thousand connect at once`(_ setup: Setup) throws {
       let station = try Station(setup)
       let endpoint = station.endpoint(client)

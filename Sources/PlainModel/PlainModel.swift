@@ -8,14 +8,14 @@
 
 import SchedulerCore
 
-struct PlainModel {
-  enum State { case waiting, ready, running, done }
+package struct PlainModel {
+  package enum State { case waiting, ready, running, done }
 
-  struct Task {
-    var submission: Submission
-    var state = State.waiting
+  package struct Task {
+    package var submission: Submission
+    package var state = State.waiting
     /// Number of the registration it runs on.
-    var engine = -1
+    package var engine = -1
     var cost: UInt32 = 0
     var retries: Int
     var unmetOn: Set<String> = []
@@ -26,10 +26,10 @@ struct PlainModel {
 
   /// One registration of an engine: a uuid that comes back is another one (reference: its sets
   /// of completed and failed ids start empty).
-  struct Registration {
-    var name: String
-    var isRegistered = true
-    var load = 0
+  package struct Registration {
+    package var name: String
+    package var isRegistered = true
+    package var load = 0
     /// In the order of assignment.
     var running: [Int] = []
     var completed: Set<Int> = []
@@ -38,11 +38,11 @@ struct PlainModel {
   }
 
   let settings: CoreSettings
-  var now_ns: UInt64 = 1_000_000_000
-  var tasks: [Task] = []
-  var engines: [Registration] = []
+  package private(set) var now_ns: UInt64
+  package internal(set) var tasks: [Task] = []
+  package internal(set) var engines: [Registration] = []
   /// Registrations in force, least recently used first.
-  var order: [Int] = []
+  package internal(set) var order: [Int] = []
   /// Ended tasks whose dependents know it.
   var completed: Set<Int> = []
   var failed: Set<Int> = []
@@ -52,10 +52,13 @@ struct PlainModel {
   var ending: [(task: Int, success: Bool, engine: Int)] = []
   var seen: [Seen] = []
 
-  init(_ settings: CoreSettings) { self.settings = settings }
+  package init(_ settings: CoreSettings, now_ns: UInt64 = 1_000_000_000) {
+    self.settings = settings
+    self.now_ns = now_ns
+  }
 
   /// The commands that follow from these, the clock having moved first.
-  mutating func step(_ happenings: [Happening]) -> [Seen] {
+  package mutating func step(_ happenings: [Happening]) -> [Seen] {
     seen = []
     for case .advance(let duration_ns) in happenings { now_ns += duration_ns }
     expire()
