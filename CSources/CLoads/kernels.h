@@ -34,7 +34,7 @@ typedef struct loads_kernel {
     /// The first index that holds `key`; `count` when none does.
     uint32_t (*find)(const int64_t *keys, uint32_t count, int64_t key);
     /// The slot of the smallest negative key whose bit is set in mask[w] & available[w] for a w
-    /// of [first, last), or LOADS_NONE.
+    /// of [first, last), or LOADS_NONE. `available`: exactly the slots with negative keys.
     uint32_t (*masked_minimum)(const int64_t *keys, const uint64_t *mask, const uint64_t *available,
                                uint32_t first, uint32_t last);
     /// How many bits of mask & available are set in the words [first, last).
