@@ -67,6 +67,8 @@ let package = Package(
     .library(name: "CLoads", targets: ["CLoads"]),
     .library(name: "CSign", targets: ["CSign"]),
     .library(name: "CScan", targets: ["CScan"]),
+    .library(name: "CIntake", targets: ["CIntake"]),
+    .library(name: "CTransport", targets: ["CTransport"]),
     .library(name: "CQueue", targets: ["CQueue"]),
   ],
   dependencies: [

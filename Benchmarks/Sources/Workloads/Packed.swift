@@ -1,4 +1,5 @@
-/// Packed: a value written as the clients write it, in JSON or msgpack. Scan+Unsafe.swift reads it.
+/// Packed: a value written as the clients write it, in JSON or msgpack. Called by Messages.swift
+/// and Scan+Unsafe.swift.
 
 indirect enum Packed {
   case null
@@ -8,13 +9,16 @@ indirect enum Packed {
   case list([Packed])
   case map([(String, Packed)])
 
-  /// As Python's json.dumps with its usual separators. Texts here need no escapes.
+  /// As Python's json.dumps with its usual separators. Of the characters that need an escape, texts
+  /// here have those above ASCII only.
   var json: String {
     switch self {
     case .null: "null"
     case .boolean(let value): value ? "true" : "false"
     case .small(let value): "\(value)"
-    case .text(let text): "\"\(text)\""
+    case .text(let text):
+      "\"" + text.utf16.map { $0 < 0x80 ? String(UnicodeScalar(UInt8($0))) : escape($0) }.joined()
+        + "\""
     case .list(let values): "[" + values.map(\.json).joined(separator: ", ") + "]"
     case .map(let pairs):
       "{" + pairs.map { "\"\($0.0)\": \($0.1.json)" }.joined(separator: ", ") + "}"
@@ -43,4 +47,9 @@ indirect enum Packed {
         + pairs.flatMap { Packed.text($0.0).msgpack + $0.1.msgpack }
     }
   }
+}
+
+private func escape(_ unit: UInt16) -> String {
+  let digits = String(unit, radix: 16)
+  return "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
 }
