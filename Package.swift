@@ -67,6 +67,7 @@ let package = Package(
     .library(name: "CLoads", targets: ["CLoads"]),
     .library(name: "CSign", targets: ["CSign"]),
     .library(name: "CScan", targets: ["CScan"]),
+    .library(name: "CQueue", targets: ["CQueue"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -82,6 +83,7 @@ let package = Package(
 
     c("CBase"),
     c("CLoads"),
+    c("CQueue"),
     c("CSign", ["CCrypto"]),
     c("CScan", ["CMsgpack", "CSimdJSON"], link: [.linkedLibrary(msgpackLibrary)]),
     c("CIntake", ["CBase", "CSign", "CScan"]),
@@ -103,6 +105,7 @@ let package = Package(
 
     tests("CBaseTests", ["CBase"]),
     tests("CLoadsTests", ["CLoads"]),
+    tests("CQueueTests", ["CQueue"]),
     tests("CSignTests", ["CSign"], exclude: ["generate_vectors.py"]),
     tests("CScanTests", ["CScan"], exclude: ["generate_cases.py", "cases.jsonl"]),
     // Refused system calls and full tables, for the tests alone.
