@@ -87,7 +87,7 @@ let package = Package(
     c("CSign", ["CCrypto"]),
     c("CScan", ["CMsgpack", "CSimdJSON"], link: [.linkedLibrary(msgpackLibrary)]),
     c("CIntake", ["CBase", "CSign", "CScan"]),
-    c("CTransport", ["CBase", "CZeroMQ", "CURing", "CSodium"]),
+    c("CTransport", ["CBase", "CQueue", "CZeroMQ", "CURing", "CSodium"]),
 
     swift("SchedulerCore", ["CLoads"]),
     swift("SchedulerWire", ["SchedulerCore", "CBase", "CSign", "CScan", "CIntake", "CTransport"]),

@@ -80,7 +80,11 @@ static const char *host_ready(native_peer *peer, native_bytes identity)
     native_body *body = native_of(self);
     native_role *role = role_of(connection);
     native_handshake_end(connection);
-    const char *reason = role->router ? native_route_add(connection, identity) : NULL;
+    const char *reason = NULL;
+    if (body->hooks && body->hooks->ready)
+        reason = body->hooks->ready(connection, identity);
+    else if (role->router)
+        reason = native_route_add(connection, identity);
     if (reason)
         return reason;
     connection->ready = true;
@@ -172,6 +176,8 @@ void native_connection_close(native_connection *connection, const char *reason)
         return;
     if (reason)
         say_why(connection, reason);
+    if (connection->ready && body->hooks && body->hooks->left)
+        body->hooks->left(connection);
     if (connection->ready)
         native_ring_remove(&role->ring, connection);
     else

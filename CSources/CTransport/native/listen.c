@@ -205,6 +205,11 @@ void native_accepted(void *context, uint64_t tag, int32_t result)
 {
     transport *self = context;
     native_role *role = &native_of(self)->roles[tag];
+    const native_hooks *hooks = native_of(self)->hooks;
+    if (result >= 0 && hooks && hooks->accepted) {
+        hooks->accepted(self, (transport_role)tag, result);
+        return;
+    }
     if (result >= 0) {
         native_connection_open(self, (transport_role)tag, result);
         return;
