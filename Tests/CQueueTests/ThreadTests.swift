@@ -37,15 +37,6 @@ private final class Bell: Sendable {
   }
 }
 
-/// Looks again a few times, then lets the other thread have the core.
-private struct Patience {
-  private var attempts = 0
-  mutating func wait() {
-    attempts += 1
-    if attempts % 64 == 0 { sched_yield() }
-  }
-}
-
 /// Pushes the elements 0, 1 and so on in batches, copied or in place.
 private struct Producer {
   let ring: Ring
@@ -161,23 +152,9 @@ private func pass(_ total: UInt64, capacity: UInt32, bell: Bell?, _ random: Seed
   return (rings, consumer)
 }
 
-/// Runs `other` in a thread of its own and `this` in the caller's; what `other` returned.
-private func together(_ other: @escaping @Sendable () -> Int, _ this: () -> Void) -> Int {
-  final class Box: @unchecked Sendable { var value = 0 }
-  let box = Box()
-  let done = DispatchSemaphore(value: 0)
-  Thread {
-    box.value = other()
-    done.signal()
-  }.start()
-  this()
-  done.wait()
-  return box.value
-}
-
 /// Small rings, where the threads take turns, pass fewer: each element there is a hand-over.
 private let passes: [(capacity: UInt32, total: UInt64)] = [
-  (1, 200_000), (2, 200_000), (8, 500_000), (64, 1_000_000), (1024, 2_000_000),
+  (1, 20_000), (2, 50_000), (8, 200_000), (64, 1_000_000), (1024, 2_000_000),
 ]
 
 @Suite(.serialized) struct ThreadTests {
