@@ -43,6 +43,8 @@ struct Received {
   let tag: UInt32
   let message: message_handle
   let frames: Frames
+  /// Where the checker's words about it are, until the next turn.
+  let checked: UnsafeRawPointer?
 }
 
 final class Station {
@@ -56,14 +58,16 @@ final class Station {
   init(
     _ setup: Setup = Setup(), urls: [Int: String]? = nil, identities: [Int: String] = [:],
     holdNanoseconds: UInt64 = 10_000_000_000, holdBytes: UInt64 = 1 << 26, dealer: Bool = false,
-    body: transport_body? = nil, frameBytesMax: UInt64 = 0
+    body: transport_body? = nil, frameBytesMax: UInt64 = 0,
+    checker: transport_checker = transport_checker()
   ) throws {
     names = atoms_create(7)
     messages = message_table_create(names)
     var config = transport_config()
     config.body = body ?? setup.body
     config.io = setup.io
-    config.io_threads = setup.lanes
+    config.io_threads = config.body == TRANSPORT_BODY_NATIVE ? setup.lanes : 0
+    config.checker = checker
     config.io_ring_size = setup.ring
     config.hold_ns = holdNanoseconds
     config.hold_bytes_max = holdBytes
@@ -143,7 +147,8 @@ final class Station {
     }
     return Received(
       kind: kind, role: transport_role(UInt32(event.role)), peer: text(event.peer),
-      peerAtom: event.peer, tag: event.tag, message: event.message, frames: frames)
+      peerAtom: event.peer, tag: event.tag, message: event.message, frames: frames,
+      checked: event.checked)
   }
 
   /// Turns until `count` events have come, all of them.

@@ -146,7 +146,7 @@ void transport_close(transport *, uint64_t linger_ns);
 
 /// Waits until something is ready, or until `deadline_ns` (CLOCK_MONOTONIC; 0 = do not wait,
 /// UINT64_MAX = no deadline), and gathers up to `capacity` events: hub first, then engines, then
-/// clients. What does not fit is gathered by the next turn, which then does not wait.
+/// clients (with I/O threads: then lane by lane, each in the order of arrival). What does not fit is gathered by the next turn, which then does not wait.
 /// Returns the number of events, 0 at the deadline (or for a notice), or -errno when the reactor
 /// itself failed.
 int32_t transport_turn(transport *, uint64_t deadline_ns, transport_event *events,
