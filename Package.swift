@@ -113,6 +113,7 @@ let package = Package(
       name: "CTransportSupport", dependencies: ["CBase", "CSodium"],
       path: "Tests/CTransportSupport",
       cSettings: cStrict),
+    tests("CIntakeTests", ["CIntake", "CBase", "CScan"]),
     tests("CTransportTests", ["CTransport", "CBase", "CZeroMQ", "CTransportSupport"]),
     tests("SchedulerCoreTests", ["SchedulerCore"]),
     tests("SchedulerWireTests", ["SchedulerWire"]),

@@ -3,15 +3,15 @@
 # suite counted, ends with one line of totals: `N passed, N failed`.
 #
 #   tools/test.sh            all suites
-#   tools/test.sh NAME...    only these: tidy swift neon package wire wire-native differential
-#                            conformance perf
+#   tools/test.sh NAME...    only these: tidy swift neon package wire wire-native wire-lanes
+#                            differential conformance perf
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
 tools/bootstrap.sh test || exit 1
 readonly logs=.build/test-logs
 mkdir -p "$logs"
-suites=${*:-tidy swift neon package wire wire-native differential conformance perf}
+suites=${*:-tidy swift neon package wire wire-native wire-lanes differential conformance perf}
 passed=0 failed=0
 summary=()
 
@@ -57,16 +57,24 @@ run neon Tests/Neon/neon.sh
 run package $python -m pytest -q -p no:cacheprovider integrations/ipyparallel/tests \
     --binary "$YARDMASTER_BINARY"
 run wire $python -m pytest -q -p no:cacheprovider Tests/Wire
-# The same over the transport of our own: the binary under a name that asks for it.
-native=$PWD/.build/yardmaster-native
-cat > "$native" <<SCRIPT
+# The same over the transport of our own, then over its I/O lanes: the binary under a name that asks
+# for it.
+# wrap NAME OPTION...: prints the name.
+wrap() {
+    local path=$PWD/.build/yardmaster-$1
+    shift
+    cat > "$path" <<SCRIPT
 #!/bin/sh
 [ "\$1" = scheduler ] || exec "$YARDMASTER_BINARY" "\$@"
 shift
-exec "$YARDMASTER_BINARY" scheduler --transport native "\$@"
+exec "$YARDMASTER_BINARY" scheduler $* "\$@"
 SCRIPT
-chmod +x "$native"
-run wire-native env YARDMASTER_BINARY="$native" \
+    chmod +x "$path"
+    echo "$path"
+}
+run wire-native env YARDMASTER_BINARY="$(wrap native --transport native)" \
+    $python -m pytest -q -p no:cacheprovider Tests/Wire
+run wire-lanes env YARDMASTER_BINARY="$(wrap lanes --transport native --io-threads 2)" \
     $python -m pytest -q -p no:cacheprovider Tests/Wire
 run differential $python Tests/Differential/run.py --scripts 60
 run conformance Tests/Conformance/run.sh lbview dependency
