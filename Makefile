@@ -1,5 +1,5 @@
 # One command for each need; CONTRIBUTING.md explains. Every target installs what it lacks.
-.PHONY: demo test build format tidy sanitize neon conformance conformance-long \
+.PHONY: demo test build format tidy sanitize neon fuzz conformance conformance-long \
         differential-long clean
 
 demo: ## a real cluster of 4 engines, a DAG, retries, a killed engine, and the stock scheduler beside it
@@ -26,6 +26,11 @@ sanitize: ## the Swift and C tests under AddressSanitizer and ThreadSanitizer
 
 neon: ## the NEON kernels under qemu-aarch64
 	Tests/Neon/neon.sh
+
+SECONDS = 60
+fuzz: ## each fuzz target for SECONDS (60), with libFuzzer; CONTRIBUTING.md says what to do then
+	tools/bootstrap.sh test
+	Tests/Fuzz/run.sh all $(SECONDS)
 
 conformance: build ## two of ipyparallel's own test files on yardmaster
 	tools/bootstrap.sh test

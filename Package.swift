@@ -118,6 +118,12 @@ let package = Package(
     tests("SchedulerCoreTests", ["SchedulerCore"]),
     tests("SchedulerWireTests", ["SchedulerWire"]),
     tests("YardmasterTests", ["Yardmaster"]),
+    tests(
+      "SchedulerDaemonTests",
+      [
+        "SchedulerDaemon", "Yardmaster",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ]),
   ],
   cxxLanguageStandard: .cxx17
 )

@@ -3,15 +3,16 @@
 # suite counted, ends with one line of totals: `N passed, N failed`.
 #
 #   tools/test.sh            all suites
-#   tools/test.sh NAME...    only these: tidy swift neon package wire wire-native wire-lanes
-#                            differential conformance perf
+#   tools/test.sh NAME...    only these: tidy swift neon fuzz package wire wire-epoll wire-lanes
+#                            wire-zmq differential differential-zmq conformance conformance-zmq perf
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
 tools/bootstrap.sh test || exit 1
 readonly logs=.build/test-logs
 mkdir -p "$logs"
-suites=${*:-tidy swift neon package wire wire-native wire-lanes differential conformance perf}
+suites=${*:-tidy swift neon fuzz package wire wire-epoll wire-lanes wire-zmq differential \
+    differential-zmq conformance conformance-zmq perf}
 passed=0 failed=0
 summary=()
 
@@ -54,30 +55,33 @@ export YARDMASTER_BINARY=$PWD/.build/release/yardmaster
 run tidy tools/tidy.py
 run swift swift test
 run neon Tests/Neon/neon.sh
+run fuzz Tests/Fuzz/short.sh
 run package $python -m pytest -q -p no:cacheprovider integrations/ipyparallel/tests \
     --binary "$YARDMASTER_BINARY"
 run wire $python -m pytest -q -p no:cacheprovider Tests/Wire
-# The same over the transport of our own, then over its I/O lanes: the binary under a name that asks
-# for it.
-# wrap NAME OPTION...: prints the name.
-wrap() {
-    local path=$PWD/.build/yardmaster-$1
+# The same over the other transports: the binary under names that ask for them.
+over() {
+    local name=$PWD/.build/yardmaster-$1
     shift
-    cat > "$path" <<SCRIPT
+    cat > "$name" <<SCRIPT
 #!/bin/sh
 [ "\$1" = scheduler ] || exec "$YARDMASTER_BINARY" "\$@"
 shift
 exec "$YARDMASTER_BINARY" scheduler $* "\$@"
 SCRIPT
-    chmod +x "$path"
-    echo "$path"
+    chmod +x "$name"
+    echo "$name"
 }
-run wire-native env YARDMASTER_BINARY="$(wrap native --transport native)" \
-    $python -m pytest -q -p no:cacheprovider Tests/Wire
-run wire-lanes env YARDMASTER_BINARY="$(wrap lanes --transport native --io-threads 2)" \
-    $python -m pytest -q -p no:cacheprovider Tests/Wire
+epoll=$(over epoll --transport native --io epoll)
+lanes=$(over lanes --transport native --io-threads 2)
+zmq=$(over zmq --transport zmq)
+run wire-epoll env YARDMASTER_BINARY="$epoll" $python -m pytest -q -p no:cacheprovider Tests/Wire
+run wire-lanes env YARDMASTER_BINARY="$lanes" $python -m pytest -q -p no:cacheprovider Tests/Wire
+run wire-zmq env YARDMASTER_BINARY="$zmq" $python -m pytest -q -p no:cacheprovider Tests/Wire
 run differential $python Tests/Differential/run.py --scripts 60
+run differential-zmq env YARDMASTER_BINARY="$zmq" $python Tests/Differential/run.py --scripts 20
 run conformance Tests/Conformance/run.sh lbview dependency
+run conformance-zmq env YARDMASTER_BINARY="$zmq" Tests/Conformance/run.sh lbview
 run perf perf/selftest.sh
 
 printf '\n'

@@ -83,7 +83,7 @@ extension Exchange {
   }
 
   private mutating func dependency(
-    _ scanned: scan_dependency, _ spans: UnsafePointer<scan_span>
+    _ scanned: scan_dependency, _ spans: UnsafePointer<scan_span>?
   ) -> Dependency {
     var rule = DependencyRule()
     if scanned.all != 0 { rule.insert(.all) }
@@ -92,7 +92,7 @@ extension Exchange {
     guard scanned.ids.count > 0 else { return Dependency(rule: rule) }
     let range = ListRange(first: UInt32(eventLists.count), count: scanned.ids.count)
     for index in scanned.ids.first..<scanned.ids.first + scanned.ids.count {
-      let span = unsafe spans[Int(index)]
+      let span = unsafe spans![Int(index)]
       // TASK_ID_NONE is TaskID.unknown.
       unsafe eventLists.append(task_ids_find(tables.taskIDs, span.data, Int(span.size)))
     }

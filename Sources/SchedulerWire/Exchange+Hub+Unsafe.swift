@@ -33,7 +33,7 @@ extension Exchange {
     log.notice(.warning, "dropped a message from the hub: \(reason.rawValue)")
   }
 
-  private mutating func takeConnectionReply(_ hub: scan_hub, _ spans: UnsafePointer<scan_span>) {
+  private mutating func takeConnectionReply(_ hub: scan_hub, _ spans: UnsafePointer<scan_span>?) {
     let status = unsafe text(hub.status_text)
     guard status == "ok" else {
       log.notice(
@@ -44,7 +44,7 @@ extension Exchange {
     }
     guard unsafe hub.engines.count > 0 else { return }
     for index in unsafe 0..<Int(hub.engines.count) {
-      unsafe announce(.engineRegistered, spans[Int(hub.engines.first) + index])
+      unsafe announce(.engineRegistered, spans![Int(hub.engines.first) + index])
     }
     unsafe log.notice(.info, "the hub knows \(hub.engines.count) engines")
   }

@@ -53,9 +53,9 @@ public struct SchedulerOptions: Sendable {
         "--io-threads is \(links.ioThreads): give 0 (the scheduling thread does it all) to "
           + "\(TransportOptions.ioThreadsMax)")
     }
-    if links.ioThreads > 0 && links.body != .native {
+    if links.ioThreads > 0 && links.body == .zmq {
       try refuse(
-        "--io-threads \(links.ioThreads) needs --transport native: libzmq has I/O threads of its "
+        "--io-threads \(links.ioThreads) does not go with --transport zmq: libzmq has I/O threads of its "
           + "own")
     }
     if links.curvePublicKey.isEmpty != links.curveSecretKey.isEmpty {

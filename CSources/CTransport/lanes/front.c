@@ -50,13 +50,22 @@ static void hook_accepted(transport *self, transport_role role, int fd)
     order->fd = fd;
 }
 
-static const native_hooks FRONT_HOOKS = {.accepted = hook_accepted, .send = front_send};
+static void hook_handed_over(transport *self)
+{
+    front_ring(front_of(self));
+}
+
+static const native_hooks FRONT_HOOKS = {
+    .accepted = hook_accepted,
+    .send = front_send,
+    .handed_over = hook_handed_over,
+};
 
 /// Tells the lanes which roles are (not) to be read.
 static void tell_rests(front *self)
 {
     for (uint8_t role = 0; role < 2; role++) {
-        bool rests = native_of(self->self)->roles[role].paused;
+        bool rests = native_role_rests(&native_of(self->self)->roles[role]);
         if (self->roles[role].rests == rests)
             continue;
         self->roles[role].rests = rests;
@@ -270,11 +279,6 @@ static uint32_t body_gather(transport *self, transport_event *events, uint32_t c
     return count;
 }
 
-static void body_send_all(transport *self, const transport_send *sends, uint32_t count)
-{
-    native_send_all(self, sends, count);
-    front_ring(front_of(self));
-}
 
 static void body_pause(transport *self, transport_role role, bool paused)
 {
@@ -298,7 +302,7 @@ const transport_ops TRANSPORT_LANES_OPS = {
     .deadline_ns = body_deadline_ns,
     .expire = body_expire,
     .gather = body_gather,
-    .send_all = body_send_all,
+    .send_all = native_send_all,
     .pause = body_pause,
     .endpoint = body_endpoint,
     .next_notice = native_next_notice,

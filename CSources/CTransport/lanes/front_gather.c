@@ -130,7 +130,8 @@ static void take_given(front *self, const lane_record *record)
 
 static void take_notice(front *self, const lane_record *record)
 {
-    native_notice(self->self, "%s", (const char *)record->text);
+    const char *line = (const char *)record->text;
+    native_notice(self->self, record->role, line, "%s", line);
     free(record->text);
 }
 

@@ -184,7 +184,7 @@ static void publish(lane *self)
 static void fail(lane *self, int error)
 {
     if (!self->failed)
-        native_notice(&self->self, "I/O thread %u cannot wait for its connections: %s; it tries "
+        native_notice(&self->self, TRANSPORT_ROLES, "failed", "I/O thread %u cannot wait for its connections: %s; it tries "
                                    "again ten times a second",
                       self->number, strerror(error));
     self->failed = true;

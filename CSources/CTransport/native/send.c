@@ -140,6 +140,20 @@ void native_send_command(native_peer *peer, native_bytes body)
     native_connection_mark_dirty(connection);
 }
 
+/// Round robin among the engines that read what they are sent.
+static native_connection *next_in_turn(native_body *body)
+{
+    native_role *role = &body->roles[TRANSPORT_ENGINE];
+    native_connection *connection = role->ring;
+    for (uint32_t i = 0; i < role->peer_count; i++) {
+        role->ring = connection->ring_next;
+        if (connection->output.bytes <= body->limits.engine_bytes_max)
+            return connection;
+        connection = role->ring;
+    }
+    return NULL;
+}
+
 int native_send_to_engine(transport *self, const transport_send *send)
 {
     native_body *body = native_of(self);
@@ -147,11 +161,9 @@ int native_send_to_engine(transport *self, const transport_send *send)
     if (body->hooks && body->hooks->send)
         return body->hooks->send(self, send);
     native_connection *connection =
-        role->router ? native_route_find(body, TRANSPORT_ENGINE, send->to) : role->ring;
-    if (!connection)
+        role->router ? native_route_find(body, TRANSPORT_ENGINE, send->to) : next_in_turn(body);
+    if (!connection || connection->output.bytes > body->limits.engine_bytes_max)
         return EHOSTUNREACH;
-    if (!role->router)
-        role->ring = connection->ring_next; // round robin
     native_outgoing out = native_prepare(self, send);
     native_queue(connection, &out);
     return 0;
@@ -180,7 +192,7 @@ static void keep_pending(transport *self, const transport_send *send)
     native_pending *item =
         bytes <= NATIVE_PENDING_BYTES_MAX - role->pending_bytes ? malloc(sizeof *item) : NULL;
     if (!item) {
-        native_notice(self,
+        native_notice(self, send->role, "pending",
                       "too much is queued for the %s address, which is not there; a message "
                       "is dropped",
                       transport_role_name((transport_role)send->role));
@@ -282,5 +294,8 @@ void native_send_all(transport *self, const transport_send *sends, uint32_t coun
         if (native_of(self)->roles[sends[i].role].exists)
             send_one(self, &sends[i]);
     }
+    const native_hooks *hooks = native_of(self)->hooks;
+    if (hooks && hooks->handed_over)
+        hooks->handed_over(self);
     native_flush(self);
 }
