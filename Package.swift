@@ -87,7 +87,7 @@ let package = Package(
     c("CSign", ["CCrypto"]),
     c("CScan", ["CMsgpack", "CSimdJSON"], link: [.linkedLibrary(msgpackLibrary)]),
     c("CIntake", ["CBase", "CSign", "CScan"]),
-    c("CTransport", ["CBase", "CZeroMQ", "CURing", "CSodium"]),
+    c("CTransport", ["CBase", "CQueue", "CZeroMQ", "CURing", "CSodium"]),
 
     swift("SchedulerCore", ["CLoads"]),
     swift("SchedulerWire", ["SchedulerCore", "CBase", "CSign", "CScan", "CIntake", "CTransport"]),
@@ -126,6 +126,7 @@ let package = Package(
       name: "CTransportSupport", dependencies: ["CBase", "CSodium"],
       path: "Tests/CTransportSupport",
       cSettings: cStrict),
+    tests("CIntakeTests", ["CIntake", "CBase", "CScan"]),
     tests("CTransportTests", ["CTransport", "CBase", "CZeroMQ", "CTransportSupport"]),
     tests("SchedulerCoreTests", ["SchedulerCore", "PlainModel"]),
     tests("SchedulerWireTests", ["SchedulerWire"]),

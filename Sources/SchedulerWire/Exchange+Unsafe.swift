@@ -51,6 +51,7 @@ public struct Exchange: ~Copyable {
   var tables: Tables
   var composer: Composer
   var intake: Intake
+  private let laneIntakes: LaneIntakes
   var core: SchedulerCore
   let log: any NoticeReceiver
   /// Nil but in a simulation (see CoreWatcher).
@@ -80,7 +81,7 @@ public struct Exchange: ~Copyable {
   private init(
     _ options: ExchangeOptions, _ transport: consuming Transport, _ tables: consuming Tables,
     _ composer: consuming Composer, _ intake: consuming Intake,
-    _ log: any NoticeReceiver
+    _ laneIntakes: consuming LaneIntakes, _ log: any NoticeReceiver
   ) {
     self.log = log
     intask = tables.intern("intask")
@@ -90,6 +91,7 @@ public struct Exchange: ~Copyable {
     self.tables = tables
     self.composer = composer
     self.intake = intake
+    self.laneIntakes = laneIntakes
     core = SchedulerCore(options.core)
     drops = Array(repeating: DropCounter(), count: DropReason.allCases.count)
   }
@@ -99,8 +101,10 @@ public struct Exchange: ~Copyable {
     let composer = try Composer(options.session)
     let intake = try Intake(options.session)
     let tables = Tables(hashSeed: options.hashSeed)
-    let transport = try Transport(options.transport, engineDealer: false, tables)
-    return Exchange(options, transport, tables, composer, intake, log)
+    let laneIntakes = try LaneIntakes(options.session, count: options.transport.ioThreads)
+    let transport = try unsafe Transport(
+      options.transport, engineDealer: false, tables, laneIntakes.checker)
+    return Exchange(options, transport, tables, composer, intake, laneIntakes, log)
   }
 
   /// Sends what is queued for at most `linger_ns`, then closes the sockets.
