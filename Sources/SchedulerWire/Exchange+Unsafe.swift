@@ -113,7 +113,7 @@ public struct Exchange: ~Copyable {
     transport.close(linger_ns: linger_ns)
     // What waited or ran is lost with this process: its messages go before their table does.
     core.forEachHeldMessage { unsafe message_release(tables.messages, $0.value) }
-    for message in spent { unsafe message_release(tables.messages, message) }
+    unsafe message_release_all(tables.messages, spent, spent.count)
   }
 
   /// Sleeps until something is ready or until `deadline_ns` or the core's next deadline, on
@@ -173,7 +173,7 @@ public struct Exchange: ~Copyable {
   private mutating func flush() {
     unsafe transport_send_all(transport.handle, outbox.base, UInt32(outbox.count))
     outbox.removeAll()
-    for message in spent { unsafe message_release(tables.messages, message) }
+    unsafe message_release_all(tables.messages, spent, spent.count)
     spent.removeAll(keepingCapacity: true)
   }
 

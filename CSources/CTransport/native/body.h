@@ -42,6 +42,8 @@
 #define NATIVE_PENDING_BYTES_MAX (64u << 20)
 /// Parts of one gathered write: 4 MiB in chunks.
 #define NATIVE_FLIGHT_VECTORS 256u
+/// How many sends ahead a message is brought into the cache.
+#define NATIVE_SENDS_AHEAD 6u
 /// Topics that one peer may subscribe to.
 #define NATIVE_TOPICS_MAX 4096u
 /// A peer that vanished without a FIN is noticed after 120 + 4 * 30 s.

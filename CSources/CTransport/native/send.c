@@ -290,6 +290,8 @@ static void send_one(transport *self, const transport_send *send)
 void native_send_all(transport *self, const transport_send *sends, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
+        if (i + NATIVE_SENDS_AHEAD < count)
+            message_prefetch(self->messages, sends[i + NATIVE_SENDS_AHEAD].message);
         assert(sends[i].role < TRANSPORT_ROLES && sends[i].prefix_count <= 3);
         if (native_of(self)->roles[sends[i].role].exists)
             send_one(self, &sends[i]);
