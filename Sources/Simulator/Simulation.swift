@@ -75,6 +75,7 @@ public struct Simulation {
     verdict.simulated_ns = world.now_ns - 1_000_000_000_000
     verdict.census = observer.census
     verdict.census.add(world.census)
+    if observer.history.isBlurred { verdict.census.count("runs with a blurred history") }
     verdict.fingerprint = trace.fingerprint
     verdict.milestones = trace.milestones
     verdict.lines = Array(trace.lastLines)
