@@ -130,7 +130,11 @@ let package = Package(
     tests("CTransportTests", ["CTransport", "CBase", "CZeroMQ", "CTransportSupport"]),
     tests("SchedulerCoreTests", ["SchedulerCore", "PlainModel"]),
     tests("SchedulerWireTests", ["SchedulerWire"]),
-    tests("SimulatorTests", ["Simulator", "SchedulerWire", "SchedulerCore", "PlainModel"]),
+    .target(
+      name: "CSimulatorSupport", path: "Tests/CSimulatorSupport", cSettings: cStrict),
+    tests(
+      "SimulatorTests",
+      ["Simulator", "SchedulerWire", "SchedulerCore", "PlainModel", "CSimulatorSupport"]),
     tests("YardmasterTests", ["Yardmaster"]),
     tests(
       "SchedulerDaemonTests",
