@@ -42,6 +42,7 @@ typedef struct front_lane {
     lane_record *gathered; ///< `lent` records that this turn's events refer to
     uint32_t lent;
     bool kept; ///< one of them brought memory to be freed
+    lane_counts counts;
 } front_lane;
 
 /// A connection: lane << 32 | index, plus 1; 0 is none.

@@ -173,6 +173,24 @@ static void tell_notices(lane *self)
     }
 }
 
+static void tell_counts(lane *self)
+{
+    const transport_counters *counters = &self->self.counters;
+    lane_counts now = {
+        .waiting_bytes = {counters->waiting_bytes[TRANSPORT_CLIENT],
+                          counters->waiting_bytes[TRANSPORT_ENGINE]},
+        .unfinished_bytes = counters->unfinished_bytes,
+        .paused_clients = counters->paused_clients,
+        .dropped_peers = counters->dropped_peers,
+    };
+    // While the front is behind it can wait: the next ones say it all.
+    if (lane_pipe_is_full(&self->records) || memcmp(&now, &self->told, sizeof now) == 0)
+        return;
+    lane_record *record = lane_pipe_add(&self->records);
+    record->kind = LANE_COUNTED;
+    record->counts = self->told = now;
+}
+
 static void publish(lane *self)
 {
     lane_pipe_publish(&self->records);
@@ -229,6 +247,7 @@ static void *run(void *context)
         native_flush(mine);
         lane_tell_done(self);
         tell_notices(self);
+        tell_counts(self);
         publish(self);
         native_streams(mine)->gate(mine->reactor, lane_pipe_is_full(&self->records));
     }

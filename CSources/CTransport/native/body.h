@@ -243,6 +243,8 @@ bool native_next_notice(transport *, char *text, size_t text_size);
 /// Reads this connection, or not, as its role and what waits for it have it.
 void native_read_or_rest(native_connection *);
 void native_role_read_or_rest(transport *, transport_role);
+/// Stops or resumes reading clients and engines, by what waits for engines and for the monitor.
+void native_push_back(transport *);
 /// May close the connection.
 void native_account_change(native_connection *);
 static inline void native_account(native_connection *connection)
