@@ -24,7 +24,9 @@ extension TransportTests {
       }
       var many = manyLanes
       many.lanes = 65
-      #expect(refusal(many)?.text.contains("65 I/O threads are too many; use --io-threads 0 to 64") == true)
+      #expect(
+        refusal(many)?.text.contains("65 I/O threads are too many; use --io-threads 0 to 64")
+          == true)
       var odd = manyLanes
       odd.ring = 3
       #expect(refusal(odd)?.text.contains("power of two") == true)

@@ -166,8 +166,8 @@ typedef struct transport_config {
     uint32_t io_threads;      ///< native: lanes; 0: everything in the thread that turns
     uint32_t io_ring_size;    ///< records between two threads, a power of two; 0: as it is best
     transport_checker checker;
-    atoms *names;             ///< borrowed for the transport's life
-    message_table *messages;  ///< likewise
+    atoms *names;            ///< borrowed for the transport's life
+    message_table *messages; ///< likewise
 } transport_config;
 
 typedef struct transport transport;

@@ -280,7 +280,6 @@ static uint32_t body_gather(transport *self, transport_event *events, uint32_t c
     return count;
 }
 
-
 static void body_pause(transport *self, transport_role role, bool paused)
 {
     TRANSPORT_NATIVE_OPS.pause(self, role, paused);

@@ -38,7 +38,7 @@ typedef struct front_lane {
     front_lender *lender;
     front_peer *peers; ///< by the connection's index on the lane
     uint32_t peer_capacity;
-    bool ordered;                ///< something was added that it must wake for
+    bool ordered;          ///< something was added that it must wake for
     lane_record *gathered; ///< `lent` records that this turn's events refer to
     uint32_t lent;
     bool kept; ///< one of them brought memory to be freed

@@ -54,9 +54,9 @@
 /// Tags of watches: connects in progress, by role.
 #define NATIVE_TAG_DIAL 64u
 
-/// For the body of the I/O lanes (lanes/), which splits a native body over threads: the sockets that
-/// listen and dial on the scheduling thread, the peers of the bound roles on lanes. NULL functions
-/// are not hooked; without hooks a body does everything itself.
+/// For the body of the I/O lanes (lanes/), which splits a native body over threads: the sockets
+/// that listen and dial on the scheduling thread, the peers of the bound roles on lanes. NULL
+/// functions are not hooked; without hooks a body does everything itself.
 typedef struct native_connection native_connection;
 typedef struct native_hooks {
     // On the scheduling thread.
@@ -117,8 +117,8 @@ struct native_connection {
     uint64_t silent_end_ns; ///< by then the peer promised to speak
     native_topics topics;   ///< PUB
     int fd;
-    uint32_t index; ///< in the table, and the reactor's tag
-    atom id;        ///< ROUTER, once ready; counted
+    uint32_t index;  ///< in the table, and the reactor's tag
+    atom id;         ///< ROUTER, once ready; counted
     uint32_t serial; ///< for the hooks: tells connections apart that had one index
     uint8_t role;
     bool ready;
@@ -187,7 +187,7 @@ typedef struct native_notices {
 typedef struct native_body {
     const native_hooks *hooks; ///< NULL: none
     void *hooked;              ///< the hooks' own
-    transport_limits limits; ///< none is 0
+    transport_limits limits;   ///< none is 0
     native_role roles[TRANSPORT_ROLES];
     native_connection **table;
     uint32_t *free_indexes, *dirty;
