@@ -247,7 +247,8 @@ let bodies = [TRANSPORT_BODY_ZMQ, TRANSPORT_BODY_NATIVE]
 let eachReactor: [Setup] =
   bodies.flatMap { body in reactors.map { Setup(io: $0, body: body) } } + eachLane
 /// I/O lanes: each reactor, each number of lanes, and rings that are full now and then. (Smaller
-/// ones are for tests that turn all the time: a full ring takes more than one turn. LaneFloodTests.)
+/// ones are for tests that turn all the time: a full ring takes more than one turn.
+/// LaneFloodTests.)
 let eachLane: [Setup] =
   reactors.map { Setup(io: $0, body: TRANSPORT_BODY_NATIVE, lanes: 2) } + [
     Setup(io: reactors[0], body: TRANSPORT_BODY_NATIVE, lanes: 1),
