@@ -55,8 +55,8 @@ public struct SchedulerOptions: Sendable {
     }
     if links.ioThreads > 0 && links.body == .zmq {
       try refuse(
-        "--io-threads \(links.ioThreads) does not go with --transport zmq: libzmq has I/O threads of its "
-          + "own")
+        "--io-threads \(links.ioThreads) does not go with --transport zmq: "
+          + "libzmq has I/O threads of its own")
     }
     if links.curvePublicKey.isEmpty != links.curveSecretKey.isEmpty {
       try refuse(

@@ -1,4 +1,4 @@
-// LaneFloodTests.swift: I/O lanes with more to do than their rings hold, and ended while they do it.
+// LaneFloodTests.swift: I/O lanes with more to do than their rings hold, and ended in the midst.
 
 import CBase
 import CTransport
@@ -54,7 +54,9 @@ extension TransportTests {
         Thread {
           let peer = Peer(ZMQ_DEALER, identity: "c\(number)")
           peer.connect(endpoint)
-          for index in 0..<each { peer.send([bytes("\(index)"), [UInt8](repeating: 1, count: 90)]) }
+          for index in 0..<each {
+            peer.send([bytes("\(index)"), [UInt8](repeating: 1, count: 90)])
+          }
           for index in 0..<each {
             let answer = peer.receive(milliseconds: 20_000)?.first
             if answer != bytes("\(index)") {
@@ -144,7 +146,9 @@ extension TransportTests {
               // Not waiting: the other side may have stopped reading.
               if message.withUnsafeBytes({
                 Glibc.send(peer.fd, $0.baseAddress!, $0.count, Int32(MSG_NOSIGNAL | MSG_DONTWAIT))
-              }) < 0 && errno != EAGAIN { break }
+              }) < 0 && errno != EAGAIN {
+                break
+              }
               usleep(20)
             }
             peer.close()

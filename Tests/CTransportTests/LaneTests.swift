@@ -24,7 +24,9 @@ extension TransportTests {
       }
       var many = manyLanes
       many.lanes = 65
-      #expect(refusal(many)?.text.contains("65 I/O threads are too many; use --io-threads 0 to 64") == true)
+      #expect(
+        refusal(many)?.text.contains("65 I/O threads are too many; use --io-threads 0 to 64")
+          == true)
       var odd = manyLanes
       odd.ring = 3
       #expect(refusal(odd)?.text.contains("power of two") == true)
@@ -173,6 +175,38 @@ extension TransportTests {
       stuck.close()
       let back = pump(station) { message_table_count(station.messages) == 0 ? true : nil }
       #expect(back == true)
+      station.close()
+    }
+
+    @Test(arguments: eachLane) func `what a lane counts adds up here`(_ setup: Setup) throws {
+      var limits = transport_limits()
+      limits.client_pause_bytes = 8 << 20
+      limits.client_bytes_max = 24 << 20
+      let station = try Station(setup, limits: limits)
+      let stuck = try (0..<2).map { number -> (RawPeer, atom) in
+        let peer = RawPeer(station.endpoint(client), receiveBuffer: 4_096)
+        peer.send(Wire.handshake(identity: "stuck \(number)") + Wire.message([bytes("hello")]))
+        return (peer, try station.next().peerAtom)
+      }
+      let big = station.compose([[UInt8](repeating: 9, count: 1 << 20)])
+      func fill(_ name: atom, until: (transport_counters) -> Bool) -> Bool {
+        pump(station) { () -> Bool? in
+          if until(station.counters) { return true }
+          station.send(TRANSPORT_CLIENT, to: name, big)
+          return nil
+        } ?? false
+      }
+      #expect(fill(stuck[0].1) { $0.paused_clients == 1 })
+      #expect(fill(stuck[1].1) { $0.paused_clients == 2 && $0.waiting_bytes.0 > 16 << 20 })
+      // And at the limit, the one and not the other is closed and named.
+      #expect(fill(stuck[1].1) { $0.dropped_peers == 1 })
+      #expect(stuck[1].0.isClosed(station))
+      let notice = pump(station) { station.notices().first }
+      #expect(notice?.contains("does not read its replies") == true)
+      stuck[0].0.close()
+      let gone = pump(station) { station.counters.waiting_bytes.0 == 0 ? true : nil }
+      #expect(gone == true)
+      #expect(station.counters.dropped_peers == 1 && station.counters.paused_clients == 2)
       station.close()
     }
 

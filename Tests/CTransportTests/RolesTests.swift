@@ -22,7 +22,8 @@ let everyLink: [Setup] = eachReactor.flatMap { each in
 }
 let everyLinkIPv6: [Setup] = everyLink.filter { $0.label == "tcp" }.map {
   Setup(
-    io: $0.io, body: $0.body, lanes: $0.lanes, ring: $0.ring, url: { "tcp://[::1]:*" }, keys: $0.keys, label: "tcp6")
+    io: $0.io, body: $0.body, lanes: $0.lanes, ring: $0.ring, url: { "tcp://[::1]:*" },
+    keys: $0.keys, label: "tcp6")
 }
 
 /// All the tests of CTransport run one after another: the machine may be small.

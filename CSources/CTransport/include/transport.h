@@ -166,8 +166,8 @@ typedef struct transport_config {
     uint32_t io_threads;      ///< native: lanes; 0: everything in the thread that turns
     uint32_t io_ring_size;    ///< records between two threads, a power of two; 0: as it is best
     transport_checker checker;
-    atoms *names;             ///< borrowed for the transport's life
-    message_table *messages;  ///< likewise
+    atoms *names;            ///< borrowed for the transport's life
+    message_table *messages; ///< likewise
 } transport_config;
 
 typedef struct transport transport;
@@ -200,7 +200,8 @@ void transport_close(transport *, uint64_t linger_ns);
 int32_t transport_turn(transport *, uint64_t deadline_ns, transport_event *events,
                        uint32_t capacity);
 
-/// Hands over `count` sends, in order for each peer; they leave with the next turn at the latest.
+/// Hands over `count` sends, in order for each peer; they leave with the next turn at the latest
+/// (I/O threads that are behind with more than `io_ring_size` sends: with one of the next turns).
 /// A peer of the CLIENT role that is gone loses
 /// its message (counted); an ENGINE that has not connected is held for (see `hold_ns`).
 void transport_send_all(transport *, const transport_send *sends, uint32_t count);

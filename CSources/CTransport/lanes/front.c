@@ -275,10 +275,10 @@ static void body_expire(transport *self, uint64_t now_ns)
 static uint32_t body_gather(transport *self, transport_event *events, uint32_t capacity)
 {
     uint32_t count = front_gather(self, events, capacity);
+    tell_rests(front_of(self));
     front_ring(front_of(self));
     return count;
 }
-
 
 static void body_pause(transport *self, transport_role role, bool paused)
 {

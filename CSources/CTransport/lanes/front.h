@@ -38,10 +38,11 @@ typedef struct front_lane {
     front_lender *lender;
     front_peer *peers; ///< by the connection's index on the lane
     uint32_t peer_capacity;
-    bool ordered;                ///< something was added that it must wake for
+    bool ordered;          ///< something was added that it must wake for
     lane_record *gathered; ///< `lent` records that this turn's events refer to
     uint32_t lent;
     bool kept; ///< one of them brought memory to be freed
+    lane_counts counts;
 } front_lane;
 
 /// A connection: lane << 32 | index, plus 1; 0 is none.

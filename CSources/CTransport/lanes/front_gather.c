@@ -94,7 +94,8 @@ static void release_id(front *self, atom id)
 }
 
 /// False: it cannot be taken now. Adds 1 to `*count` when it became an event.
-static bool take_message(front *self, uint32_t index, lane_record *record, transport_event *events, uint32_t capacity, uint32_t *count)
+static bool take_message(front *self, uint32_t index, lane_record *record, transport_event *events,
+                         uint32_t capacity, uint32_t *count)
 {
     front_lane *each = &self->lanes[index];
     front_routes *role = &self->roles[record->role];
@@ -128,6 +129,20 @@ static void take_given(front *self, const lane_record *record)
     self->self->counters.sent[TRANSPORT_CLIENT] -= record->number;
 }
 
+/// The sums are the transport's, and what waits for all engines decides whether clients are read.
+static void take_counts(front *self, front_lane *each, const lane_counts *now)
+{
+    transport_counters *counters = &self->self->counters;
+    for (int role = 0; role < 2; role++)
+        counters->waiting_bytes[role] +=
+            now->waiting_bytes[role] - each->counts.waiting_bytes[role];
+    counters->unfinished_bytes += now->unfinished_bytes - each->counts.unfinished_bytes;
+    counters->paused_clients += now->paused_clients - each->counts.paused_clients;
+    counters->dropped_peers += now->dropped_peers - each->counts.dropped_peers;
+    each->counts = *now;
+    native_push_back(self->self);
+}
+
 static void take_notice(front *self, const lane_record *record)
 {
     const char *line = (const char *)record->text;
@@ -152,6 +167,9 @@ static bool take(front *self, uint32_t index, lane_record *record, transport_eve
         break;
     case LANE_NOTICE:
         take_notice(self, record);
+        break;
+    case LANE_COUNTED:
+        take_counts(self, &self->lanes[index], &record->counts);
         break;
     default:
         __builtin_trap(); // our own error
@@ -206,8 +224,8 @@ uint32_t front_gather(transport *mine, transport_event *events, uint32_t capacit
         count += gather_parked(self, &self->roles[role], events + count, capacity - count);
     uint32_t first = self->first_lane++;
     for (uint32_t i = 0; i < self->lane_count; i++)
-        count += gather_lane(self, (first + i) % self->lane_count, events + count,
-                             capacity - count);
+        count +=
+            gather_lane(self, (first + i) % self->lane_count, events + count, capacity - count);
     return count;
 }
 

@@ -39,7 +39,9 @@ static bool open_parts(lane *self, const transport_config *config, reactor_kind 
         return true;
     return transport_fail(error, TRANSPORT_STAGE_SYSTEM,
                           "cannot open I/O thread %u: %s; use fewer --io-threads", self->number,
-                          !mine->reactor ? mine->note : rc ? strerror(-rc) : "out of memory");
+                          !mine->reactor ? mine->note
+                          : rc           ? strerror(-rc)
+                                         : "out of memory");
 }
 
 /// A native body that knows the bound roles and has no socket for them.
@@ -47,6 +49,11 @@ static bool open_body(lane *self, const transport_config *config, transport_erro
 {
     transport_config own = *config;
     memset(own.url, 0, sizeof own.url);
+    // Its share of the strangers. Other limits are each lane's own: a share of bytes or peers could
+    // refuse what is allowed.
+    own.limits = native_limits(&config->limits);
+    own.limits.handshakes_max =
+        (own.limits.handshakes_max + config->io_threads - 1) / config->io_threads;
     own.names = self->self.names;
     own.messages = self->self.messages;
     if (!TRANSPORT_NATIVE_OPS.open(&self->self, &own, error))
@@ -173,6 +180,24 @@ static void tell_notices(lane *self)
     }
 }
 
+static void tell_counts(lane *self)
+{
+    const transport_counters *counters = &self->self.counters;
+    lane_counts now = {
+        .waiting_bytes = {counters->waiting_bytes[TRANSPORT_CLIENT],
+                          counters->waiting_bytes[TRANSPORT_ENGINE]},
+        .unfinished_bytes = counters->unfinished_bytes,
+        .paused_clients = counters->paused_clients,
+        .dropped_peers = counters->dropped_peers,
+    };
+    // While the front is behind it can wait: the next ones say it all.
+    if (lane_pipe_is_full(&self->records) || memcmp(&now, &self->told, sizeof now) == 0)
+        return;
+    lane_record *record = lane_pipe_add(&self->records);
+    record->kind = LANE_COUNTED;
+    record->counts = self->told = now;
+}
+
 static void publish(lane *self)
 {
     lane_pipe_publish(&self->records);
@@ -184,8 +209,9 @@ static void publish(lane *self)
 static void fail(lane *self, int error)
 {
     if (!self->failed)
-        native_notice(&self->self, TRANSPORT_ROLES, "failed", "I/O thread %u cannot wait for its connections: %s; it tries "
-                                   "again ten times a second",
+        native_notice(&self->self, TRANSPORT_ROLES, "failed",
+                      "I/O thread %u cannot wait for its connections: %s; it tries "
+                      "again ten times a second",
                       self->number, strerror(error));
     self->failed = true;
     nanosleep(&(struct timespec){.tv_nsec = LANE_FAILED_REST_NS}, NULL);
@@ -229,6 +255,7 @@ static void *run(void *context)
         native_flush(mine);
         lane_tell_done(self);
         tell_notices(self);
+        tell_counts(self);
         publish(self);
         native_streams(mine)->gate(mine->reactor, lane_pipe_is_full(&self->records));
     }

@@ -37,6 +37,7 @@ struct lane {
     lane_loan *loans;      ///< unused
     uint32_t done_count;
     message_handle done[LANE_HANDLES_MAX]; ///< to be given back
+    lane_counts told;                      ///< as the front knows them
     lane_pipe orders;                      ///< from the front
     lane_pipe records;                     ///< to the front
 };

@@ -49,10 +49,10 @@ static const char *hook_message(native_connection *connection, native_block *blo
     lane_record *record = add(connection, LANE_MESSAGE);
     record->message.block = block;
     record->message.kept = NULL;
-    record->number = self->checks &&
-                     self->checker.check(self->checks, connection->role, block->head.frames,
-                                         block->head.frame_count, record->message.checked,
-                                         &record->message.kept);
+    record->number =
+        self->checks && self->checker.check(self->checks, connection->role, block->head.frames,
+                                            block->head.frame_count, record->message.checked,
+                                            &record->message.kept);
     return NULL;
 }
 
@@ -68,7 +68,7 @@ native_connection *lane_find(lane *self, const lane_record *order)
     native_connection *connection =
         order->connection < body->table_count ? body->table[order->connection] : NULL;
     return connection && connection->ready && connection->serial == order->serial ? connection
-                                                                                   : NULL;
+                                                                                  : NULL;
 }
 
 void lane_tell_done(lane *self)

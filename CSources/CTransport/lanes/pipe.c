@@ -10,8 +10,8 @@
 
 bool lane_pipe_open(lane_pipe *self, uint32_t size, int consumer_doorbell, int producer_doorbell)
 {
-    *self = (lane_pipe){.consumer_doorbell = consumer_doorbell,
-                        .producer_doorbell = producer_doorbell};
+    *self =
+        (lane_pipe){.consumer_doorbell = consumer_doorbell, .producer_doorbell = producer_doorbell};
     self->ring = queue_create(sizeof(lane_record), size);
     return self->ring != NULL;
 }

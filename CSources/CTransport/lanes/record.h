@@ -5,7 +5,7 @@
 ///                      GIVE    blocks that were lent                           LEFT     a peer
 ///                      REST    a role is (not) to be read                      GIVE     handles
 ///                      DROP    a connection is to be closed                    NOTICE   a line
-///                      END     flush and close
+///                      END     flush and close                 COUNTED  what has changed
 ///
 /// Whose what is: a MESSAGE lends its block until it comes back in a GIVE; a SEND lends its message
 /// (by handle, counted by the front alone) until it comes back in a GIVE. Nobody writes to what is
@@ -24,7 +24,16 @@ typedef enum lane_kind {
     LANE_MESSAGE,
     LANE_LEFT,
     LANE_NOTICE,
+    LANE_COUNTED,
 } lane_kind;
+
+/// What a lane counts that the front cannot, since it began.
+typedef struct lane_counts {
+    uint64_t waiting_bytes[2]; ///< now; CLIENT, ENGINE
+    uint64_t unfinished_bytes; ///< now
+    uint64_t paused_clients;
+    uint64_t dropped_peers;
+} lane_counts;
 
 #define LANE_HANDLES_MAX  28u
 #define LANE_PREFIX_BYTES 72u
@@ -54,6 +63,7 @@ typedef struct lane_record {
         } message;
         native_block *blocks; ///< GIVE to a lane: a list
         message_handle handles[LANE_HANDLES_MAX];
+        lane_counts counts;
         uint8_t *text;      ///< JOINED: the id; NOTICE: a line; for the front to free
         const char *reason; ///< DROP: static
         uint64_t linger_ns; ///< END

@@ -56,9 +56,9 @@
 /// Tags of watches: connects in progress, by role.
 #define NATIVE_TAG_DIAL 64u
 
-/// For the body of the I/O lanes (lanes/), which splits a native body over threads: the sockets that
-/// listen and dial on the scheduling thread, the peers of the bound roles on lanes. NULL functions
-/// are not hooked; without hooks a body does everything itself.
+/// For the body of the I/O lanes (lanes/), which splits a native body over threads: the sockets
+/// that listen and dial on the scheduling thread, the peers of the bound roles on lanes. NULL
+/// functions are not hooked; without hooks a body does everything itself.
 typedef struct native_connection native_connection;
 typedef struct native_hooks {
     // On the scheduling thread.
@@ -119,8 +119,8 @@ struct native_connection {
     uint64_t silent_end_ns; ///< by then the peer promised to speak
     native_topics topics;   ///< PUB
     int fd;
-    uint32_t index; ///< in the table, and the reactor's tag
-    atom id;        ///< ROUTER, once ready; counted
+    uint32_t index;  ///< in the table, and the reactor's tag
+    atom id;         ///< ROUTER, once ready; counted
     uint32_t serial; ///< for the hooks: tells connections apart that had one index
     uint8_t role;
     bool ready;
@@ -189,7 +189,7 @@ typedef struct native_notices {
 typedef struct native_body {
     const native_hooks *hooks; ///< NULL: none
     void *hooked;              ///< the hooks' own
-    transport_limits limits; ///< none is 0
+    transport_limits limits;   ///< none is 0
     native_role roles[TRANSPORT_ROLES];
     native_connection **table;
     uint32_t *free_indexes, *dirty;
@@ -245,6 +245,8 @@ bool native_next_notice(transport *, char *text, size_t text_size);
 /// Reads this connection, or not, as its role and what waits for it have it.
 void native_read_or_rest(native_connection *);
 void native_role_read_or_rest(transport *, transport_role);
+/// Stops or resumes reading clients and engines, by what waits for engines and for the monitor.
+void native_push_back(transport *);
 /// May close the connection.
 void native_account_change(native_connection *);
 static inline void native_account(native_connection *connection)

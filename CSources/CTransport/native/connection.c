@@ -81,8 +81,7 @@ static const char *host_ready(native_peer *peer, native_bytes identity)
     native_role *role = role_of(connection);
     native_handshake_end(connection);
     const native_hooks *hooks = body->hooks && body->hooks->ready ? body->hooks : NULL;
-    const char *reason =
-        role->router && !hooks ? native_route_add(connection, identity) : NULL;
+    const char *reason = role->router && !hooks ? native_route_add(connection, identity) : NULL;
     if (reason)
         return reason;
     if (role->peer_count >= body->limits.peers_max) {
