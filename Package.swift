@@ -85,6 +85,7 @@ let package = Package(
     c("CSign", ["CCrypto"]),
     c("CScan", ["CMsgpack", "CSimdJSON"], link: [.linkedLibrary(msgpackLibrary)]),
     c("CTransport", ["CBase", "CZeroMQ", "CURing", "CSodium"]),
+    c("CJournal", ["CURing"]),
 
     swift("SchedulerCore", ["CLoads"]),
     swift("SchedulerWire", ["SchedulerCore", "CBase", "CSign", "CScan", "CTransport"]),
@@ -110,6 +111,7 @@ let package = Package(
       path: "Tests/CTransportSupport",
       cSettings: cStrict),
     tests("CTransportTests", ["CTransport", "CBase", "CZeroMQ", "CTransportSupport"]),
+    tests("CJournalTests", ["CJournal"]),
     tests("SchedulerCoreTests", ["SchedulerCore"]),
     tests("SchedulerWireTests", ["SchedulerWire"]),
     tests("YardmasterTests", ["Yardmaster"]),
