@@ -84,11 +84,12 @@ let package = Package(
     c("CLoads"),
     c("CSign", ["CCrypto"]),
     c("CScan", ["CMsgpack", "CSimdJSON"], link: [.linkedLibrary(msgpackLibrary)]),
+    c("CIntake", ["CBase", "CSign", "CScan"]),
     c("CTransport", ["CBase", "CZeroMQ", "CURing", "CSodium"]),
     c("CJournal", ["CURing"]),
 
     swift("SchedulerCore", ["CLoads"]),
-    swift("SchedulerWire", ["SchedulerCore", "CBase", "CSign", "CScan", "CTransport"]),
+    swift("SchedulerWire", ["SchedulerCore", "CBase", "CSign", "CScan", "CIntake", "CTransport"]),
     swift("Yardmaster", ["SchedulerWire", .product(name: "Logging", package: "swift-log")]),
     .executableTarget(
       name: "SchedulerDaemon",

@@ -3,15 +3,16 @@
 # suite counted, ends with one line of totals: `N passed, N failed`.
 #
 #   tools/test.sh            all suites
-#   tools/test.sh NAME...    only these: tidy swift neon package wire wire-native differential
-#                            conformance perf
+#   tools/test.sh NAME...    only these: tidy swift neon package wire wire-epoll wire-zmq differential
+#                            differential-zmq conformance conformance-zmq perf
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
 tools/bootstrap.sh test || exit 1
 readonly logs=.build/test-logs
 mkdir -p "$logs"
-suites=${*:-tidy swift neon package wire wire-native differential conformance perf}
+suites=${*:-tidy swift neon package wire wire-epoll wire-zmq differential differential-zmq \
+    conformance conformance-zmq perf}
 passed=0 failed=0
 summary=()
 
@@ -57,19 +58,27 @@ run neon Tests/Neon/neon.sh
 run package $python -m pytest -q -p no:cacheprovider integrations/ipyparallel/tests \
     --binary "$YARDMASTER_BINARY"
 run wire $python -m pytest -q -p no:cacheprovider Tests/Wire
-# The same over the transport of our own: the binary under a name that asks for it.
-native=$PWD/.build/yardmaster-native
-cat > "$native" <<SCRIPT
+# The same over the other transports: the binary under names that ask for them.
+over() {
+    local name=$PWD/.build/yardmaster-$1
+    shift
+    cat > "$name" <<SCRIPT
 #!/bin/sh
 [ "\$1" = scheduler ] || exec "$YARDMASTER_BINARY" "\$@"
 shift
-exec "$YARDMASTER_BINARY" scheduler --transport native "\$@"
+exec "$YARDMASTER_BINARY" scheduler $* "\$@"
 SCRIPT
-chmod +x "$native"
-run wire-native env YARDMASTER_BINARY="$native" \
-    $python -m pytest -q -p no:cacheprovider Tests/Wire
+    chmod +x "$name"
+    echo "$name"
+}
+epoll=$(over epoll --transport native --io epoll)
+zmq=$(over zmq --transport zmq)
+run wire-epoll env YARDMASTER_BINARY="$epoll" $python -m pytest -q -p no:cacheprovider Tests/Wire
+run wire-zmq env YARDMASTER_BINARY="$zmq" $python -m pytest -q -p no:cacheprovider Tests/Wire
 run differential $python Tests/Differential/run.py --scripts 60
+run differential-zmq env YARDMASTER_BINARY="$zmq" $python Tests/Differential/run.py --scripts 20
 run conformance Tests/Conformance/run.sh lbview dependency
+run conformance-zmq env YARDMASTER_BINARY="$zmq" Tests/Conformance/run.sh lbview
 run perf perf/selftest.sh
 
 printf '\n'

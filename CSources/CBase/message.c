@@ -12,6 +12,18 @@
 #include <string.h>
 
 #define MESSAGE_SLOTS_MIN 256u
+/// Composed messages up to this many bytes in all are pooled, and this many at most are kept.
+#define COMPOSED_SIZE      1024u
+#define COMPOSED_SPARE_MAX 4096u
+
+/// A message of the scheduler's own: head, frames, bytes, in one allocation.
+typedef struct composed {
+    message head;
+    message_table *table;
+    struct composed *next; ///< in the pool
+    size_t size;           ///< of the allocation
+    message_frame frames[];
+} composed;
 
 struct message_table {
     message_table_view view; // first: the inline functions of message.h read it
@@ -20,6 +32,8 @@ struct message_table {
     uint32_t capacity;
     uint32_t first_free; ///< 0 when none
     uint32_t alive;
+    uint32_t spare_count;
+    composed *spare; ///< COMPOSED_SIZE each
 };
 
 static inline uintptr_t message_free_slot(uint32_t next, uint32_t generation)
@@ -49,6 +63,11 @@ void message_table_destroy(message_table *table)
     if (!table)
         return;
     assert(table->alive == 0 && "a message outlives its table");
+    while (table->spare) {
+        composed *each = table->spare;
+        table->spare = each->next;
+        free(each);
+    }
     free(table->view.slots);
     free(table);
 }
@@ -110,23 +129,54 @@ void message_end(message_table *table, message *m)
 
 static void message_dispose_composed(message *m)
 {
-    free(m);
+    composed *self = (composed *)m;
+    message_table *table = self->table;
+    if (self->size != COMPOSED_SIZE || table->spare_count == COMPOSED_SPARE_MAX) {
+        free(self);
+        return;
+    }
+    self->next = table->spare;
+    table->spare = self;
+    table->spare_count++;
+}
+
+message *message_begin(message_table *table, uint16_t count, size_t size, uint8_t **bytes)
+{
+    size_t head = sizeof(composed) + count * sizeof(message_frame);
+    if (__builtin_add_overflow(size, head, &size))
+        return NULL;
+    composed *self;
+    if (size <= COMPOSED_SIZE && table->spare) {
+        self = table->spare;
+        table->spare = self->next;
+        table->spare_count--;
+    } else {
+        size = size < COMPOSED_SIZE ? COMPOSED_SIZE : size;
+        self = malloc(size);
+        if (!self)
+            return NULL;
+        self->size = size;
+    }
+    memset(&self->head, 0, sizeof self->head);
+    memset(self->frames, 0, count * sizeof *self->frames);
+    self->head.frames = self->frames;
+    self->head.frame_count = count;
+    self->head.dispose = message_dispose_composed;
+    self->table = table;
+    *bytes = (uint8_t *)(self->frames + count);
+    return &self->head;
 }
 
 message_handle message_compose(message_table *table, const message_frame *frames, uint16_t count)
 {
-    size_t size = sizeof(message) + count * sizeof(message_frame);
+    size_t size = 0;
+    uint8_t *bytes;
     for (uint32_t i = 0; i < count; i++)
         if (__builtin_add_overflow(size, frames[i].size, &size))
             return MESSAGE_NONE;
-    message *m = malloc(size);
+    message *m = message_begin(table, count, size, &bytes);
     if (!m)
         return MESSAGE_NONE;
-    memset(m, 0, sizeof *m);
-    m->frames = (message_frame *)(m + 1);
-    m->frame_count = count;
-    m->dispose = message_dispose_composed;
-    uint8_t *bytes = (uint8_t *)(m->frames + count);
     for (uint32_t i = 0; i < count; i++) {
         if (frames[i].size)
             memcpy(bytes, frames[i].data, frames[i].size);
@@ -135,7 +185,7 @@ message_handle message_compose(message_table *table, const message_frame *frames
     }
     message_handle handle = message_adopt(table, m);
     if (handle == MESSAGE_NONE)
-        free(m);
+        m->dispose(m);
     return handle;
 }
 

@@ -12,6 +12,7 @@ typedef struct scan_chunk scan_chunk;
 struct scanner {
     const scan_body *body;
     void *parser;
+    struct shapes *shapes; ///< JSON: what earlier frames looked like (shape.h)
     scan_span *spans;
     size_t span_count;
     size_t span_capacity;

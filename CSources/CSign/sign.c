@@ -175,6 +175,21 @@ size_t signer_sign(signer *s, const signer_part *parts, size_t count, char hex[S
     return s->digest_size * 2;
 }
 
+/// In a time that does not depend on where they differ. Eight bytes at a time, which every hex size
+/// is a multiple of; CRYPTO_memcmp goes one by one.
+static bool signer_equal(const void *a, const void *b, size_t size)
+{
+    uint64_t difference = 0;
+    for (size_t at = 0; at < size; at += 8) {
+        uint64_t left, right;
+        memcpy(&left, (const char *)a + at, 8);
+        memcpy(&right, (const char *)b + at, 8);
+        difference |= left ^ right;
+    }
+    __asm__ volatile("" : "+r"(difference)); // the compiler may not leave the loop early
+    return difference == 0;
+}
+
 bool signer_verify(signer *s, const signer_part *parts, size_t count, const uint8_t *signature,
                    size_t signature_size)
 {
@@ -184,5 +199,5 @@ bool signer_verify(signer *s, const signer_part *parts, size_t count, const uint
     if (signature_size != s->digest_size * 2)
         return false;
     return signer_sign(s, parts, count, expected) == signature_size &&
-           CRYPTO_memcmp(expected, signature, signature_size) == 0;
+           signer_equal(expected, signature, signature_size);
 }

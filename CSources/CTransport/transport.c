@@ -95,6 +95,7 @@ transport *transport_open(const transport_config *config, transport_error *error
         config->body == TRANSPORT_BODY_NATIVE ? &TRANSPORT_NATIVE_OPS : &TRANSPORT_LIBZMQ_OPS;
     self->names = config->names;
     self->messages = config->messages;
+    self->busy_poll_ns = config->busy_poll_ns;
     self->wake_fd = -1;
     process_init(self);
     if (open_parts(self, config, error))
@@ -166,8 +167,11 @@ int32_t transport_turn(transport *self, uint64_t deadline_ns, transport_event *e
     if (capacity > INT32_MAX)
         capacity = INT32_MAX;
     self->ops->begin_turn(self);
+    bool spinning = self->busy_poll_ns != 0;
+    uint64_t sleep_ns = spinning ? transport_now_ns() + self->busy_poll_ns : 0;
     for (;;) {
-        int rc = wait_once(self, deadline_ns);
+        spinning = spinning && transport_now_ns() < sleep_ns;
+        int rc = wait_once(self, spinning ? 0 : deadline_ns);
         if (rc < 0)
             return rc;
         uint32_t count = gather_own(self, events, capacity);

@@ -64,6 +64,7 @@ struct transport {
     reactor *reactor;
     atoms *names;
     message_table *messages;
+    uint64_t busy_poll_ns;
     int wake_fd;
     bool woken;
     bool noticed; ///< there is something new for transport_next_notice

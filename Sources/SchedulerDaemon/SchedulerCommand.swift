@@ -62,10 +62,17 @@ struct SchedulerCommand: ParsableCommand {
       "A file with the session key, in place of IPP_SESSION_KEY.", valueName: "file"))
   var sessionKeyFile: String?
 
-  @Option(help: "What carries the messages: zmq (libzmq), native (our own ZMTP, new), auto (zmq).")
+  @Option(help: "What carries the messages: native (our own ZMTP), zmq (libzmq), auto (native).")
   var transport = "auto"
   @Option(help: "How the scheduler waits: auto (io_uring, else epoll), uring, epoll.")
   var io = "auto"
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Look for messages this long before sleeping: a shorter way for each, for a core's time.",
+      valueName: "microseconds"))
+  var busyPollUs = 0
 
   @Flag(
     help: ArgumentHelp(
@@ -106,6 +113,11 @@ struct SchedulerCommand: ParsableCommand {
     options.links.identity = identity
     options.links.body = try pick("--transport", transport)
     options.links.io = try pick("--io", io)
+    guard busyPollUs >= 0 && busyPollUs <= 1_000_000 else {
+      throw refusal(
+        "--busy-poll-us is \(busyPollUs): give microseconds from 0 (sleep at once) to 1000000")
+    }
+    options.links.busyPoll_ns = UInt64(busyPollUs) * 1000
     options.links.curvePublicKey = environment("IPP_CURVE_PUBLICKEY")
     options.links.curveSecretKey = environment("IPP_CURVE_SECRETKEY")
 

@@ -20,12 +20,22 @@ public struct SessionOptions: Sendable {
 }
 
 /// A session option that cannot be used, in one line for a person.
-public struct SessionFailure: Error, Sendable { public var text: String }
+public struct SessionFailure: Error, Sendable {
+  public var text: String
 
-/// Signs and verifies (see sign.h).
+  /// `reason`: a C string and whatever follows it.
+  init(_ reason: [CChar]) {
+    let end = reason.firstIndex(of: 0) ?? reason.count
+    text = String(decoding: reason[..<end].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  }
+}
+
+/// Signs what the scheduler says (see sign.h).
 @safe
 struct Signer: ~Copyable {
   let handle: OpaquePointer
+  /// Characters of a signature.
+  let size: Int
 
   init(_ options: SessionOptions) throws(SessionFailure) {
     var reason = [CChar](repeating: 0, count: 512)
@@ -33,12 +43,9 @@ struct Signer: ~Copyable {
       unsafe signer_create(
         options.signatureScheme, key.baseAddress, key.count, &reason, reason.count)
     }
-    guard let created = unsafe created else {
-      let end = reason.firstIndex(of: 0) ?? reason.count
-      throw SessionFailure(
-        text: String(decoding: reason[..<end].map { UInt8(bitPattern: $0) }, as: UTF8.self))
-    }
+    guard let created = unsafe created else { throw SessionFailure(reason) }
     unsafe handle = created
+    size = unsafe signer_hex_size(created)
   }
   deinit { unsafe signer_destroy(handle) }
 }
@@ -64,10 +71,10 @@ struct Composer: ~Copyable {
   private let session: [UInt8]
   private let username: [UInt8]
   private var messageCount: UInt64 = 0
+  private var opening = Opening()
   var date = Timestamp()
   /// Ends of the frames written to the buffer so far.
   private var ends: [Int] = []
-  private var frames: [message_frame] = unsafe []
 
   init(_ options: SessionOptions) throws(SessionFailure) {
     self.options = options
@@ -86,12 +93,10 @@ struct Composer: ~Copyable {
   mutating func taskDestination(
     _ id: UnsafeRawBufferPointer, _ engine: UnsafeRawBufferPointer, _ tables: borrowing Tables
   ) -> message_handle {
+    if opening.set(messageCount, date.text) { messageCount += 1 } else { renewOpening() }
     begin()
-    unsafe session.withUnsafeBytes { unsafe writer.buffer.append($0) }
-    endFrame()
-    header("task_destination")
-    emptyMap()
-    emptyMap()
+    unsafe opening.bytes.withUnsafeBytes { unsafe writer.buffer.append($0) }
+    ends.append(contentsOf: opening.ends)
     writer.beginMap(2)
     writer.key("msg_id")
     unsafe writer.string(id)
@@ -100,6 +105,18 @@ struct Composer: ~Copyable {
     writer.endMap()
     endFrame()
     return finish(tables)
+  }
+
+  /// Writes all but the content anew: for the next message, and for those after it.
+  private mutating func renewOpening() {
+    begin()
+    unsafe session.withUnsafeBytes { unsafe writer.buffer.append($0) }
+    endFrame()
+    header("task_destination")
+    emptyMap()
+    emptyMap()
+    opening = Opening(
+      writer.buffer.copy(), ends, id: idText, digits: idText.count - idPrefixCount, date: date.text)
   }
 
   /// `apply_reply` with an error; `parent` is the task's header frame, `leading` what stood
@@ -213,42 +230,80 @@ struct Composer: ~Copyable {
 
   /// The last four frames written are signed; the ones before lead.
   private mutating func finish(_ tables: borrowing Tables) -> message_handle {
-    let base = unsafe UnsafePointer(writer.buffer.base)
-    unsafe frames.removeAll(keepingCapacity: true)
+    let leading = ends.count - 4
+    let delimiter = Delimiter.text.utf8CodeUnitCount
+    var bytes: UnsafeMutablePointer<UInt8>? = nil
+    guard
+      let message = unsafe message_begin(
+        tables.messages, UInt16(ends.count + 2), writer.buffer.count + delimiter + signer.size,
+        &bytes)
+    else { fatalError("out of memory: a message of the scheduler's own") }
+    var at = unsafe bytes!
     var start = 0
-    for end in ends {
-      unsafe frames.append(message_frame(data: base + start, size: UInt64(end - start)))
-      start = end
-    }
-    let leading = unsafe frames.count - 4
-    var hex = InlineHex()
-    let hexSize = unsafe withUnsafeMutablePointer(to: &hex) { hex in
-      unsafe frames.withUnsafeBytes { bytes in
-        // signer_part and message_frame are the same pair of pointer and size.
-        let parts = unsafe bytes.baseAddress!.assumingMemoryBound(to: signer_part.self)
-        return unsafe hex.withMemoryRebound(to: CChar.self, capacity: Int(SIGNER_HEX_MAX)) {
-          unsafe signer_sign(signer.handle, parts + leading, 4, $0)
-        }
+    let frames = unsafe message.pointee.frames!
+    for index in 0..<ends.count {
+      if index == leading {
+        unsafe at.update(from: Delimiter.text.utf8Start, count: delimiter)
+        unsafe frames[leading] = message_frame(data: at, size: UInt64(delimiter))
+        unsafe frames[leading + 1] = message_frame(data: at + delimiter, size: UInt64(signer.size))
+        unsafe at += delimiter + signer.size
       }
+      let size = ends[index] - start
+      unsafe at.update(from: writer.buffer.base + start, count: size)
+      unsafe frames[index < leading ? index : index + 2] = message_frame(
+        data: at, size: UInt64(size))
+      unsafe at += size
+      start = ends[index]
     }
-    return unsafe withUnsafeBytes(of: &hex) { hex in
-      unsafe frames.insert(
-        message_frame(
-          data: hex.baseAddress!.assumingMemoryBound(to: UInt8.self), size: UInt64(hexSize)),
-        at: leading)
-      unsafe frames.insert(Delimiter.frame, at: leading)
-      return unsafe frames.withUnsafeBufferPointer {
-        unsafe message_compose(tables.messages, $0.baseAddress, UInt16($0.count))
-      }
+    unsafe sign(frames + leading + 1)
+    let handle = unsafe message_adopt(tables.messages, message)
+    if handle == MESSAGE_NONE { fatalError("2^26 messages are alive: no handle is left") }
+    return handle
+  }
+
+  /// Fills in `frames[0]`, the signature of the four that follow.
+  private func sign(_ frames: UnsafeMutablePointer<message_frame>) {
+    // signer_part and message_frame are the same pair of pointer and size.
+    let parts = unsafe UnsafeRawPointer(frames + 1).assumingMemoryBound(to: signer_part.self)
+    unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(SIGNER_HEX_MAX)) { hex in
+      let size = unsafe signer_sign(signer.handle, parts, 4, hex.baseAddress)
+      unsafe UnsafeMutableRawPointer(mutating: frames[0].data).copyMemory(
+        from: hex.baseAddress!, byteCount: size)
     }
   }
 }
 
-/// Room for the longest signature.
-private typealias InlineHex = InlineArray<128, UInt8>
+/// The frames of a `task_destination` before its content. Only its number and its date change.
+private struct Opening {
+  private(set) var bytes: [UInt8] = []
+  private(set) var ends: [Int] = []
+  private var number = 0..<0
+  private var date = 0..<0
 
-extension InlineArray where Element == UInt8 {
-  fileprivate init() { self.init(repeating: 0) }
+  init() {}
+
+  /// `id` and `date` stand in `bytes` as they are; the last `digits` of the id are its number.
+  init(_ bytes: [UInt8], _ ends: [Int], id: [UInt8], digits: Int, date: [UInt8]) {
+    self.bytes = bytes
+    self.ends = ends
+    let id = bytes.firstRange(of: id)!
+    number = id.upperBound - digits..<id.upperBound
+    self.date = bytes.firstRange(of: date)!
+  }
+
+  /// Writes both in place. False: the number needs another count of digits.
+  mutating func set(_ value: UInt64, _ date: [UInt8]) -> Bool {
+    var rest = value
+    var at = number.upperBound
+    repeat {
+      guard at > number.lowerBound else { return false }
+      at -= 1
+      bytes[at] = UInt8(ascii: "0") + UInt8(rest % 10)
+      rest /= 10
+    } while rest > 0
+    for offset in 0..<date.count { bytes[self.date.lowerBound + offset] = date[offset] }
+    return at == number.lowerBound
+  }
 }
 
 /// `<IDS|MSG>`: ends the routing ids of a message.
@@ -256,19 +311,5 @@ enum Delimiter {
   static let text: StaticString = "<IDS|MSG>"
   static var frame: message_frame {
     unsafe message_frame(data: text.utf8Start, size: UInt64(text.utf8CodeUnitCount))
-  }
-
-  /// Index of the delimiter among the frames, or nil.
-  static func index(in frames: UnsafePointer<message_frame>, _ count: Int) -> Int? {
-    for index in 0..<count where unsafe frames[index].size == 9 {
-      let data = unsafe UnsafeRawPointer(frames[index].data!)
-      // "<IDS|MSG" as one word, then ">".
-      if unsafe data.loadUnaligned(as: UInt64.self).littleEndian == 0x4753_4d7c_5344_493c,
-        unsafe data.load(fromByteOffset: 8, as: UInt8.self) == UInt8(ascii: ">")
-      {
-        return index
-      }
-    }
-    return nil
   }
 }

@@ -2,22 +2,25 @@
 /// (SEMANTICS 2).
 
 import CBase
+import CIntake
 import CScan
 import CTransport
 import SchedulerCore
 
 extension Exchange {
   mutating func ingestTask(_ event: transport_event) {
-    guard let message = unsafe check(event) else { return }
-    var task = unsafe scan_submission()
-    unsafe scan_task(scanner.handle, message.header, message.metadata, &task)
+    guard let message = unsafe check(INTAKE_TASK, event) else { return }
+    let task = unsafe message.task
     let status = unsafe scan_status(task.status)
     if status == SCAN_BAD_HEADER || status == SCAN_NO_MSG_ID {
       unsafe drop(
         status == SCAN_BAD_HEADER ? .badHeader : .noMessageID, event.message, from: event.peer)
       return
     }
-    unsafe noteTask(event, message, task)
+    unsafe tables.note(
+      event.message,
+      MessageNote(
+        idOffset: message.id_at, idSize: message.id_size, delimiter: message.delimiter))
     if status == SCAN_LONG_MSG_ID {
       unsafe refuse(event, detail(task), tellsMonitor: false)
       return
@@ -48,24 +51,24 @@ extension Exchange {
       return
     }
     tally.submitted += 1
-    unsafe submit(event, task, TaskID(id))
+    unsafe submit(event, message, TaskID(id))
   }
 
-  private mutating func submit(_ event: transport_event, _ task: scan_submission, _ id: TaskID) {
+  private mutating func submit(_ event: transport_event, _ found: intake_message, _ id: TaskID) {
+    let task = unsafe found.task
     var submitted = Event(.submitted)
     submitted.task = id
     unsafe submitted.message = MessageHandle(event.message)
     unsafe submitted.bytes = event.bytes
     unsafe submitted.retries = task.retries
     unsafe submitted.timeout_ns = nanoseconds(task.timeout_s)
-    unsafe submitted.after = dependency(task.after)
-    unsafe submitted.follow = dependency(task.follow)
+    unsafe submitted.after = dependency(task.after, found.spans)
+    unsafe submitted.follow = dependency(task.follow, found.spans)
     if unsafe task.targets.count > 0 {
-      let spans = unsafe scanner.spans
       submitted.targets = unsafe ListRange(
         first: UInt32(eventLists.count), count: task.targets.count)
       for index in unsafe task.targets.first..<task.targets.first + task.targets.count {
-        let span = unsafe spans[Int(index)]
+        let span = unsafe found.spans[Int(index)]
         // The core gives the reference back with `releaseName`.
         let name = unsafe atoms_intern(tables.atoms, span.data, Int(span.size))
         // No routing id can be empty or this long: a name that nobody will ever have.
@@ -79,36 +82,21 @@ extension Exchange {
     }
   }
 
-  private mutating func dependency(_ scanned: scan_dependency) -> Dependency {
+  private mutating func dependency(
+    _ scanned: scan_dependency, _ spans: UnsafePointer<scan_span>?
+  ) -> Dependency {
     var rule = DependencyRule()
     if scanned.all != 0 { rule.insert(.all) }
     if scanned.success != 0 { rule.insert(.success) }
     if scanned.failure != 0 { rule.insert(.failure) }
     guard scanned.ids.count > 0 else { return Dependency(rule: rule) }
-    let spans = unsafe scanner.spans
     let range = ListRange(first: UInt32(eventLists.count), count: scanned.ids.count)
     for index in scanned.ids.first..<scanned.ids.first + scanned.ids.count {
-      let span = unsafe spans[Int(index)]
+      let span = unsafe spans![Int(index)]
       // TASK_ID_NONE is TaskID.unknown.
       unsafe eventLists.append(task_ids_find(tables.taskIDs, span.data, Int(span.size)))
     }
     return Dependency(tasks: range, rule: rule)
-  }
-
-  /// Where the id stands in the header frame, so that `tracktask` can quote it without a scan.
-  private mutating func noteTask(
-    _ event: transport_event, _ message: CheckedMessage, _ task: scan_submission
-  ) {
-    var note = MessageNote()
-    note.delimiter = UInt16(message.delimiter)
-    let header = unsafe message.header
-    let id = unsafe task.msg_id
-    let offset = unsafe find_bytes(header.data, Int(header.size), id.data, Int(id.size))
-    if unsafe id.size > 0 && offset >= 0 && offset <= Int(UInt16.max) {
-      note.idOffset = UInt16(offset)
-      unsafe note.idSize = UInt16(id.size)
-    }
-    unsafe tables.note(event.message, note)
   }
 
   /// The reply to a submission that cannot become a task.

@@ -1,7 +1,7 @@
 /// What the core decided, carried out: assignments, final replies, failures.
 
 import CBase
-import CScan
+import CIntake
 import CTransport
 import SchedulerCore
 
@@ -124,11 +124,9 @@ extension Exchange {
       return unsafe UnsafeRawBufferPointer(
         start: header.data + Int(note.idOffset), count: Int(note.idSize))
     }
-    var again = unsafe scan_submission()
-    let span = unsafe scan_span(data: header.data, size: header.size)
-    unsafe scan_task(scanner.handle, span, span, &again)
-    return unsafe UnsafeRawBufferPointer(
-      start: again.msg_id.data, count: Int(again.msg_id.size))
+    var frame = unsafe header
+    let id = unsafe intake_task_id(intake.handle, &frame)
+    return unsafe UnsafeRawBufferPointer(start: id.data, count: Int(id.size))
   }
 
   private func errorReply(_ command: Command, _ id: String) -> ErrorReply {

@@ -1,21 +1,21 @@
 /// Replies from engines: checked, matched with their task, turned into core events (SEMANTICS 4).
 
 import CBase
+import CIntake
 import CScan
 import CTransport
 import SchedulerCore
 
 extension Exchange {
   mutating func ingestReply(_ event: transport_event) {
-    guard let message = unsafe check(event) else { return }
+    guard let message = unsafe check(INTAKE_REPLY, event) else { return }
     // The first frame is the client's routing id, put there by the engine; the task's own record
     // says who asked, so its value is not used.
-    guard message.delimiter >= 1 else {
+    guard unsafe message.delimiter >= 1 else {
       unsafe drop(.badReply, event.message, from: event.peer)
       return
     }
-    var result = unsafe scan_result()
-    unsafe scan_reply(scanner.handle, message.header, message.parent, message.metadata, &result)
+    let result = unsafe message.reply
     guard unsafe result.status == SCAN_OK.rawValue else {
       unsafe drop(.badReply, event.message, from: event.peer)
       return

@@ -1,6 +1,7 @@
 /// The hub's messages: which engines there are, which came, which went (SEMANTICS 1 and 5).
 
 import CBase
+import CIntake
 import CScan
 import CTransport
 import SchedulerCore
@@ -8,13 +9,12 @@ import SchedulerCore
 extension Exchange {
   mutating func ingestHubMessage(_ event: transport_event) {
     defer { unsafe spent.append(event.message) }
-    var reason = DropReason.noDelimiter
-    guard let message = unsafe CheckedMessage(event, composer.signer, &reason) else {
-      dropHubMessage(reason)
+    let message = unsafe intake.check(INTAKE_HUB, event)
+    guard unsafe message.status == INTAKE_OK.rawValue else {
+      unsafe dropHubMessage(DropReason(message))
       return
     }
-    var hub = unsafe scan_hub()
-    unsafe scan_hub_message(scanner.handle, message.header, message.content, &hub)
+    let hub = unsafe message.hub
     guard unsafe hub.status == SCAN_OK.rawValue else {
       dropHubMessage(.badHubMessage)
       return
@@ -22,7 +22,7 @@ extension Exchange {
     switch unsafe text(hub.msg_type) {
     case "registration_notification": unsafe announce(.engineRegistered, hub.uuid)
     case "unregistration_notification": unsafe announce(.engineUnregistered, hub.uuid)
-    case "connection_reply": unsafe takeConnectionReply(hub)
+    case "connection_reply": unsafe takeConnectionReply(hub, message.spans)
     case let other:
       if log.noticeLevel <= .debug { log.notice(.debug, "ignored a \(other) from the hub") }
     }
@@ -33,7 +33,7 @@ extension Exchange {
     log.notice(.warning, "dropped a message from the hub: \(reason.rawValue)")
   }
 
-  private mutating func takeConnectionReply(_ hub: scan_hub) {
+  private mutating func takeConnectionReply(_ hub: scan_hub, _ spans: UnsafePointer<scan_span>?) {
     let status = unsafe text(hub.status_text)
     guard status == "ok" else {
       log.notice(
@@ -43,9 +43,8 @@ extension Exchange {
       return
     }
     guard unsafe hub.engines.count > 0 else { return }
-    let spans = unsafe scanner.spans
     for index in unsafe 0..<Int(hub.engines.count) {
-      unsafe announce(.engineRegistered, spans[Int(hub.engines.first) + index])
+      unsafe announce(.engineRegistered, spans![Int(hub.engines.first) + index])
     }
     unsafe log.notice(.info, "the hub knows \(hub.engines.count) engines")
   }

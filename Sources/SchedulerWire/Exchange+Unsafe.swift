@@ -7,6 +7,7 @@
 /// an array of sends. Owned by one thread. The clock is an argument of `process`.
 
 import CBase
+import CIntake
 import CScan
 import CTransport
 import SchedulerCore
@@ -49,7 +50,7 @@ public struct Exchange: ~Copyable {
   var transport: Transport
   var tables: Tables
   var composer: Composer
-  var scanner: Scanner
+  var intake: Intake
   var core: SchedulerCore
   let log: any NoticeReceiver
 
@@ -74,7 +75,8 @@ public struct Exchange: ~Copyable {
 
   private init(
     _ options: ExchangeOptions, _ transport: consuming Transport, _ tables: consuming Tables,
-    _ composer: consuming Composer, _ log: any NoticeReceiver
+    _ composer: consuming Composer, _ intake: consuming Intake,
+    _ log: any NoticeReceiver
   ) {
     self.log = log
     intask = tables.intern("intask")
@@ -83,7 +85,7 @@ public struct Exchange: ~Copyable {
     self.transport = transport
     self.tables = tables
     self.composer = composer
-    scanner = Scanner(options.session.packer)
+    self.intake = intake
     core = SchedulerCore(options.core)
     drops = Array(repeating: DropCounter(), count: DropReason.allCases.count)
   }
@@ -91,9 +93,10 @@ public struct Exchange: ~Copyable {
   /// Opens the sockets; throws `SessionFailure` or `TransportFailure`, each one line for a person.
   public static func open(_ options: ExchangeOptions, log: any NoticeReceiver) throws -> Exchange {
     let composer = try Composer(options.session)
+    let intake = try Intake(options.session)
     let tables = Tables(hashSeed: options.hashSeed)
     let transport = try Transport(options.transport, engineDealer: false, tables)
-    return Exchange(options, transport, tables, composer, log)
+    return Exchange(options, transport, tables, composer, intake, log)
   }
 
   /// Sends what is queued for at most `linger_ns`, then closes the sockets.
@@ -118,7 +121,7 @@ public struct Exchange: ~Copyable {
     self.now_ns = now_ns
     transport.relayNotices(to: log, &noticeLimit, now_ns: now_ns)
     composer.date.set(wall_us: wall_us)
-    scanner.reset()
+    intake.reset()
     var signals = TurnSignals()
     for index in 0..<inbox.count { unsafe ingest(inbox[index], &signals) }
     inbox.count = 0
@@ -213,14 +216,14 @@ public struct Exchange: ~Copyable {
   // MARK: small things every part uses
 
   /// A peer's message with its frames and signature in order, or nil after dropping it.
-  mutating func check(_ event: transport_event) -> CheckedMessage? {
-    var reason = DropReason.noDelimiter
-    if let message = unsafe CheckedMessage(event, composer.signer, &reason) { return message }
+  mutating func check(_ kind: intake_kind, _ event: transport_event) -> intake_message? {
+    let message = unsafe intake.check(kind, event)
+    if unsafe message.status == INTAKE_OK.rawValue { return unsafe message }
     // ZMQ_PROBE_ROUTER peers say hello with one empty frame: nothing to complain about.
     if unsafe event.frame_count <= 1 && event.bytes == 0 {
       unsafe spent.append(event.message)
     } else {
-      unsafe drop(reason, event.message, from: event.peer)
+      unsafe drop(DropReason(message), event.message, from: event.peer)
     }
     return nil
   }

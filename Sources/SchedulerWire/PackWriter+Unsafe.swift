@@ -24,6 +24,8 @@ struct ByteBuffer: ~Copyable {
 
   mutating func removeAll() { count = 0 }
 
+  func copy() -> [UInt8] { unsafe Array(UnsafeBufferPointer(start: base, count: count)) }
+
   @inline(__always)
   mutating func append(_ byte: UInt8) {
     if count == capacity { grow(1) }
@@ -134,16 +136,7 @@ struct PackWriter: ~Copyable {
 
   private mutating func escaped(_ bytes: UnsafeRawBufferPointer) {
     // Ids and uuids never need escaping: one pass to see that, one copy.
-    var isPlain = true
-    for index in 0..<bytes.count {
-      let byte = unsafe bytes[index]
-      let needsEscape = byte < 0x20 || byte >= 0x7f
-      if needsEscape || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") {
-        isPlain = false
-        break
-      }
-    }
-    if isPlain {
+    if unsafe scan_is_plain(bytes.baseAddress, bytes.count) {
       unsafe buffer.append(bytes)
       return
     }

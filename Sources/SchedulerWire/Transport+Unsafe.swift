@@ -3,6 +3,7 @@
 import CBase
 import CTransport
 
+/// `auto` is native.
 public enum TransportBody: String, CaseIterable, Sendable { case auto, native, zmq }
 public enum TransportIO: String, CaseIterable, Sendable { case auto, uring, epoll }
 
@@ -27,6 +28,8 @@ public struct TransportOptions: Sendable {
   public var holdBytesMax: UInt64 = 1 << 30
   /// Of the jitter between attempts to connect again (native); 0: from the clock.
   public var seed: UInt64 = 0
+  /// How long a turn looks for messages before it sleeps.
+  public var busyPoll_ns: UInt64 = 0
   public init() {}
 }
 
@@ -46,8 +49,8 @@ struct Transport: ~Copyable {
     throws(TransportFailure)
   {
     var config = unsafe transport_config()
-    unsafe config.body =
-      options.body == .native ? TRANSPORT_BODY_NATIVE : TRANSPORT_BODY_ZMQ
+    unsafe config.body = options.body == .zmq ? TRANSPORT_BODY_ZMQ : TRANSPORT_BODY_NATIVE
+    unsafe config.busy_poll_ns = options.busyPoll_ns
     unsafe config.io =
       switch options.io {
       case .auto: TRANSPORT_IO_AUTO

@@ -147,7 +147,7 @@ public final class Scheduler: Sendable {
     log.notice(
       .info,
       "yardmaster \(yardmasterVersion): hwm \(options.core.hwm), "
-        + "transport \(options.links.body == .native ? "native" : "zmq"), io \(io), "
+        + "transport \(options.links.body == .zmq ? "zmq" : "native"), io \(io), "
         + "kernels \(kernel.name), seed \(options.core.seed), clients at \(client ?? "?"), "
         + "engines at \(engine ?? "?")")
     if options.session.key.isEmpty && options.links.curvePublicKey.isEmpty && !options.isPure {

@@ -56,7 +56,8 @@ extension Ids {
   @Test func everyCaseComesOutAsPythonJudgesIt() throws {
     let scanners = ["json": Scanner(SCAN_JSON), "msgpack": Scanner(SCAN_MSGPACK)]
     var checked: [String: Int] = [:]
-    for (line, each) in try Case.all().enumerated() {
+    // Each case twice: the second time its frames may be known by their shape.
+    for (line, each) in try Case.all().enumerated().flatMap({ [$0, $0] }) {
       let scanner = try #require(scanners[each.packer])
       let frames = each.bytes
       if let expected = each.task {
@@ -84,6 +85,6 @@ extension Ids {
       if line % 7 == 0 { scanner.reset() }
     }
     #expect(
-      checked == ["json task": 300, "msgpack task": 300, "json reply": 100, "msgpack reply": 100])
+      checked == ["json task": 600, "msgpack task": 600, "json reply": 200, "msgpack reply": 200])
   }
 }

@@ -65,8 +65,13 @@ static inline void message_retain(message_table *, message_handle);
 /// Drops one reference; the last one disposes and releases `origin`.
 static inline void message_release(message_table *, message_handle);
 
+/// A message of the scheduler's own, to be filled in: `count` frames (all still empty) and room for
+/// `size` bytes at `*bytes`, for the frames to point into. Then `message_adopt` gives it a handle,
+/// or, when there is none left, `dispose` takes it back. Small ones come from a pool. NULL when
+/// memory is short.
+message *message_begin(message_table *, uint16_t count, size_t size, uint8_t **bytes);
 /// A message composed by the scheduler itself: copies `count` frames into one allocation.
-/// One reference, origin ATOM_NONE. MESSAGE_NONE when out of handles.
+/// One reference, origin ATOM_NONE. MESSAGE_NONE when out of handles or memory.
 message_handle message_compose(message_table *, const message_frame *frames, uint16_t count);
 
 /// Messages alive and the sum of their bytes (for limits and reports).

@@ -114,6 +114,9 @@ scanner *scanner_create(scan_packer packer);
 void scanner_destroy(scanner *);
 /// Forgets the spans of earlier scans (call once a turn).
 void scanner_reset(scanner *);
+/// Frames of tasks and replies that were known by their shape (JSON: see shape.h), and frames that
+/// had to be parsed, since creation.
+void scanner_count_shapes(const scanner *, uint64_t *found, uint64_t *parsed);
 /// All spans of lists since the last reset.
 const scan_span *scanner_spans(const scanner *, size_t *count);
 
@@ -125,6 +128,9 @@ void scan_task(scanner *, scan_span header, scan_span metadata, scan_submission 
 /// `dependencies_met` is any value's truth in Python.
 void scan_reply(scanner *, scan_span header, scan_span parent, scan_span metadata,
                 scan_result *out);
+/// Whether the bytes stand for themselves between JSON's quotes: ASCII from space to tilde, without
+/// quote and backslash.
+bool scan_is_plain(const uint8_t *bytes, size_t size);
 /// A hub message: header, content.
 void scan_hub_message(scanner *, scan_span header, scan_span content, scan_hub *out);
 

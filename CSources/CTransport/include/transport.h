@@ -97,6 +97,7 @@ typedef struct transport_config {
     uint64_t hold_ns;         ///< how long frames for an engine that has not connected are held
     uint64_t hold_bytes_max;  ///< and at most this much over all engines
     uint64_t frame_bytes_max; ///< larger frames close their connection; 0 = no limit
+    uint64_t busy_poll_ns;    ///< how long a turn looks for something before it sleeps
     uint64_t seed;            ///< of the reconnection jitter; 0: from the clock (native)
     atoms *names;             ///< borrowed for the transport's life
     message_table *messages;  ///< likewise
@@ -122,7 +123,8 @@ transport *transport_open(const transport_config *, transport_error *error);
 /// Sends what is queued for at most `linger_ns`, then closes. Releases what it held.
 void transport_close(transport *, uint64_t linger_ns);
 
-/// Waits until something is ready, or until `deadline_ns` (CLOCK_MONOTONIC; 0 = do not wait,
+/// Waits (the first `busy_poll_ns` of it without sleeping) until something is ready, or until
+/// `deadline_ns` (CLOCK_MONOTONIC; 0 = do not wait,
 /// UINT64_MAX = no deadline), and gathers up to `capacity` events: hub first, then engines, then
 /// clients. What does not fit is gathered by the next turn, which then does not wait.
 /// Returns the number of events, 0 at the deadline (or for a notice), or -errno when the reactor

@@ -303,12 +303,17 @@ void native_flush(transport *self)
     uint32_t count = body->dirty_count;
     if (count == 0)
         return;
-    for (uint32_t i = 0; i < count; i++) {
-        native_connection *connection = body->table[body->dirty[i]];
-        if (!connection || !connection->dirty)
-            continue; // it was closed; its index may have a new owner
-        connection->dirty = false;
-        write_out(connection);
+    // Engines and clients wait for theirs; the hub's records may come after.
+    for (int publishes = 0; publishes <= 1; publishes++) {
+        for (uint32_t i = 0; i < count; i++) {
+            native_connection *connection = body->table[body->dirty[i]];
+            if (!connection || !connection->dirty)
+                continue; // it was closed; its index may have a new owner
+            if (body->roles[connection->role].publishes != (bool)publishes)
+                continue;
+            connection->dirty = false;
+            write_out(connection);
+        }
     }
     // What became dirty meanwhile stands behind.
     memmove(body->dirty, body->dirty + count, (body->dirty_count - count) * sizeof *body->dirty);

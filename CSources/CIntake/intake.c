@@ -1,0 +1,127 @@
+/// intake.c: see intake.h. Called by SchedulerWire.
+#include "intake.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sign.h"
+
+struct intake {
+    signer *signer;
+    scanner *scanner;
+};
+
+_Static_assert(sizeof(signer_part) == sizeof(message_frame) &&
+                   offsetof(signer_part, size) == offsetof(message_frame, size) &&
+                   sizeof(scan_span) == sizeof(message_frame) &&
+                   offsetof(scan_span, size) == offsetof(message_frame, size),
+               "each is a pointer and a size");
+
+intake *intake_create(const intake_options *options, char *error, size_t error_size)
+{
+    intake *self = calloc(1, sizeof *self);
+    if (!self) {
+        snprintf(error, error_size, "there is no memory to check messages with");
+        return NULL;
+    }
+    self->signer = signer_create(options->signature_scheme, options->key, options->key_size, error,
+                                 error_size);
+    if (self->signer && !(self->scanner = scanner_create(options->packer)))
+        snprintf(error, error_size, "there is no memory to scan messages with");
+    if (!self->scanner) {
+        intake_destroy(self);
+        return NULL;
+    }
+    return self;
+}
+
+void intake_destroy(intake *self)
+{
+    if (!self)
+        return;
+    scanner_destroy(self->scanner);
+    signer_destroy(self->signer);
+    free(self);
+}
+
+void intake_reset(intake *self)
+{
+    scanner_reset(self->scanner);
+}
+
+static const char delimiter[] = "<IDS|MSG>";
+#define DELIMITER_SIZE (sizeof delimiter - 1)
+
+/// The delimiter's index, or `count`.
+static uint32_t find_delimiter(const message_frame *frames, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (frames[i].size == DELIMITER_SIZE && !memcmp(frames[i].data, delimiter, DELIMITER_SIZE))
+            return i;
+    return count;
+}
+
+/// Where the id stands in the header, for whoever quotes it later.
+static void note_id(const message_frame *header, intake_message *out)
+{
+    scan_span id = out->task.msg_id;
+    if (id.size == 0)
+        return;
+    // A known shape's id lies in the frame, a parsed one in the parser's memory.
+    const uint8_t *at = id.data;
+    if (at < header->data || at >= header->data + header->size)
+        at = memmem(header->data, header->size, id.data, id.size);
+    if (!at || at - header->data > UINT16_MAX || id.size > UINT16_MAX)
+        return;
+    out->id_at = (uint16_t)(at - header->data);
+    out->id_size = (uint16_t)id.size;
+}
+
+static scan_span span_of(const message_frame *frame)
+{
+    return (scan_span){frame->data, frame->size};
+}
+
+void intake_check(intake *self, intake_kind kind, const message_frame *frames, uint32_t count,
+                  intake_message *out)
+{
+    uint32_t at = find_delimiter(frames, count);
+    out->status = INTAKE_NO_DELIMITER;
+    out->kind = (uint8_t)kind;
+    out->delimiter = (uint16_t)at;
+    out->id_at = out->id_size = 0;
+    if (at == count)
+        return;
+    out->status = INTAKE_TOO_FEW_FRAMES;
+    if (count - at < 6)
+        return;
+    const message_frame *signature = frames + at + 1, *header = signature + 1;
+    out->status = INTAKE_BAD_SIGNATURE;
+    if (!signer_verify(self->signer, (const signer_part *)header, 4, signature->data,
+                       signature->size))
+        return;
+    out->status = INTAKE_OK;
+    size_t span_count;
+    switch (kind) {
+    case INTAKE_TASK:
+        scan_task(self->scanner, span_of(header), span_of(header + 2), &out->task);
+        note_id(header, out);
+        break;
+    case INTAKE_REPLY:
+        scan_reply(self->scanner, span_of(header), span_of(header + 1), span_of(header + 2),
+                   &out->reply);
+        break;
+    case INTAKE_HUB:
+        scan_hub_message(self->scanner, span_of(header), span_of(header + 3), &out->hub);
+        break;
+    }
+    out->spans = scanner_spans(self->scanner, &span_count);
+}
+
+scan_span intake_task_id(intake *self, const message_frame *header)
+{
+    scan_submission task;
+    scan_task(self->scanner, span_of(header), span_of(header), &task);
+    return task.msg_id;
+}
