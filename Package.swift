@@ -89,7 +89,9 @@ let package = Package(
     c("CJournal", ["CURing"]),
 
     swift("SchedulerCore", ["CLoads"]),
-    swift("SchedulerWire", ["SchedulerCore", "CBase", "CSign", "CScan", "CIntake", "CTransport"]),
+    swift(
+      "SchedulerWire",
+      ["SchedulerCore", "CBase", "CSign", "CScan", "CIntake", "CTransport", "CJournal"]),
     swift("Yardmaster", ["SchedulerWire", .product(name: "Logging", package: "swift-log")]),
     .executableTarget(
       name: "SchedulerDaemon",

@@ -203,13 +203,17 @@ static const char *apply_end(journal_ledger *self, journal_kind kind, const jour
     ledger_entry *entry = entry_of(self, record->task, &wrong);
     if (!entry)
         return wrong;
-    if (kind == JOURNAL_KIND_BASE) {
-        // How it ended came with JOURNAL_IDS: here is a reply that nobody has yet.
-        if (entry->state == JOURNAL_WAITING || entry->live != NO_LIVE)
-            return "a reply to a task that has not ended";
+    bool parked = record->flags & JOURNAL_FLAG_PARKED;
+    bool ended = entry->state != JOURNAL_WAITING && entry->state != JOURNAL_RUNNING;
+    ledger_live before = {0};
+    if (ended && parked) {
+        // How it ended is known (from JOURNAL_IDS, or from a reply that was to leave at once).
+        if (entry->live != NO_LIVE) {
+            self->reply_count -= self->live[entry->live].reply.size > 0;
+            end_live(self, entry);
+        }
     } else {
-        if (entry->live == NO_LIVE ||
-            (entry->state != JOURNAL_WAITING && entry->state != JOURNAL_RUNNING))
+        if (entry->live == NO_LIVE || ended)
             return "a task that ended twice";
         uint32_t engine = reply.name.size > 0 ? engine_of(self, reply.name) : JOURNAL_ENGINE_NONE;
         if (reply.name.size > 0 && engine == JOURNAL_ENGINE_NONE)
@@ -220,14 +224,19 @@ static const char *apply_end(journal_ledger *self, journal_kind kind, const jour
                        : completed                   ? JOURNAL_COMPLETED
                                                      : JOURNAL_FAILED;
         self->live_count--;
+        before = self->live[entry->live];
         end_live(self, entry);
     }
-    bool parked = record->flags & JOURNAL_FLAG_PARKED;
     if (!parked && sequence_of(kind, record) <= self->sent_sequence)
         return NULL;
     ledger_live *live = make_live(self, entry);
     if (!live)
         return no_memory;
+    if (before.accepted_sequence > self->sent_sequence) {
+        // The hub may not even know of the task.
+        live->accepted = before.accepted;
+        live->accepted_sequence = before.accepted_sequence;
+    }
     live->reply = record->payload;
     live->reply_sequence = sequence_of(kind, record);
     live->parked = parked;

@@ -20,12 +20,14 @@ extension SchedulerCore {
       command.message = live[slot].message
       command.reply = event.message
       command.engine = event.engine
+      command.isCompleted = event.outcome == .completed
       commands.storage.append(command)
       end(
         slot, event.outcome == .completed ? .completed(on: engine) : .failed(on: engine),
         &commands)
     } else {
       var command = Command(.retire)
+      command.isUnmet = event.outcome == .unmet
       command.task = event.task
       command.reply = event.message
       command.engine = event.engine

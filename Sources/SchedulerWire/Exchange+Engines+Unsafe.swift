@@ -23,6 +23,7 @@ extension Exchange {
     let task = unsafe task_ids_find(
       tables.taskIDs, result.msg_id.data, Int(result.msg_id.size))
     guard task != TASK_ID_NONE else {
+      if journal.isOn, unsafe takeFence(event, result.msg_id) { return }
       unsafe drop(.unknownTask, event.message, from: event.peer)
       return
     }
@@ -46,6 +47,8 @@ extension Exchange {
 
   /// Frames held for an engine that never connected came back: the task is placed again.
   mutating func ingestUndeliverable(_ event: transport_event) {
+    // A fence: the engine is known to be there only while the hub says so.
+    guard unsafe event.tag != TASK_ID_NONE else { return unsafe sendFence(to: event.peer) }
     unsafe log.notice(
       .warning,
       "engine \(tables.text(of: event.peer)) was announced but has not connected: "

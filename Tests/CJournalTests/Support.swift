@@ -190,7 +190,9 @@ final class Journal {
     while journal_ledger_next(ledger, &next, &task) {
       var one = Known(id: Self.text(task.id), state: UInt32(task.state))
       one.engine = engine(task.engine)
-      one.accepted = Self.frames(task.accepted)
+      // Of an ended task it is kept for the hub, as long as that may not know of it.
+      let isLive = one.state == waiting || one.state == running
+      one.accepted = isLive ? Self.frames(task.accepted) : []
       one.reply = Self.frames(task.reply)
       one.parked = task.parked != 0
       for index in 0..<Int(task.attempt_count) {

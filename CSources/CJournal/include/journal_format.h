@@ -54,7 +54,8 @@ typedef enum journal_type {
     /// The engine `name` has the task no more and it has not ended: flags say why.
     JOURNAL_RETURNED = 4,
     /// The final reply: a message with the engine as `name` (empty: the scheduler itself failed
-    /// the task); flags say how it ended and whether its client could be reached.
+    /// the task) and the client's routing id as `id`; flags say how it ended and whether its client
+    /// could be reached. Once more, with PARKED: the reply has not left after all.
     JOURNAL_FINISHED = 5,
     /// A parked reply has been handed over to its client, or given up.
     JOURNAL_DELIVERED = 6,
