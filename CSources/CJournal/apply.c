@@ -254,6 +254,12 @@ static const char *apply_delivered(journal_ledger *self, const journal_record *r
         return "a delivery of a task that has not ended";
     if (entry->live == NO_LIVE)
         return NULL;
+    ledger_live *live = &self->live[entry->live];
+    live->parked = false;
+    live->reply_sequence = record->sequence;
+    // Nor is it certain that this has left: the hub may need it still.
+    if (record->sequence > self->sent_sequence)
+        return NULL;
     self->reply_count--;
     end_live(self, entry);
     return NULL;

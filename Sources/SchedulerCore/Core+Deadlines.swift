@@ -39,6 +39,7 @@ extension SchedulerCore {
       leaveEngine(slot)
       if live[slot].retries > 0 {
         var command = Command(.lose)
+        command.outcome = .failed
         command.task = live[slot].id
         command.engine = name
         commands.storage.append(command)

@@ -39,7 +39,8 @@ extension SchedulerCore {
 
   /// Whether an engine answers fences: known from its former life.
   public mutating func restoreEngine(_ name: EngineName, answersFences: Bool) {
-    engines[restoredIncarnation(of: name)].answersFences = answersFences
+    names[record(of: name)].answersFences = answersFences
+    _ = restoredIncarnation(of: name)
   }
 
   public mutating func restore(
@@ -94,7 +95,7 @@ extension SchedulerCore {
   private mutating func waitForAnswers(of incarnation: UInt32) {
     let engine = engines[incarnation]
     guard engine.restoredCount > 0, !graces.contains(owner: incarnation) else { return }
-    if engine.isRegistered && engine.answersFences { return }
+    if engine.isRegistered && names[record(of: engine.name)].answersFences { return }
     graces.insert(
       Deadline(
         time_ns: deadline(after_ns: options.strandedAfter_ns), tie: incarnation,
@@ -146,7 +147,7 @@ extension SchedulerCore {
   mutating func fence(_ name: EngineName, _ commands: inout CommandBuffer) {
     let incarnation = incarnation(of: name)
     guard incarnation != nowhere else { return }
-    engines[incarnation].answersFences = true
+    names[record(of: name)].answersFences = true
     guard engines[incarnation].restoredCount > 0 else { return }
     graces.cancel(owner: incarnation)
     placeRestored(of: incarnation, &commands)

@@ -135,8 +135,6 @@ struct Engine: BitwiseCopyable {
   var runningCount: UInt32 = 0
   /// Of those, the ones with the flag `restored`.
   var restoredCount: UInt32 = 0
-  /// Whether it answers a fence (`Event.Kind.fenced`).
-  var answersFences = false
   /// Sum of the costs of what runs there. The load vector shows as much of it as it can hold.
   var load: UInt64 = 0
 
@@ -159,6 +157,8 @@ struct NameRecord {
   var wasRegistered = false
   /// What a journal said of the engine, until it registers; `nowhere` without.
   var restored = nowhere
+  /// Whether it answers a fence (`Event.Kind.fenced`).
+  var answersFences = false
 }
 
 /// Ready tasks that may run anywhere except on one set of names.

@@ -26,7 +26,8 @@ struct SchedulerCommand: ParsableCommand {
       encryption. YARDMASTER_KERNEL forces the SIMD kernels (scalar, sse4.2, avx2, avx512, neon).
 
       SIGTERM and SIGINT end it within two seconds, after queued messages have been sent. \
-      Exit status: 0 ended as asked, 2 a bad argument, 69 an address that cannot be had.
+      Exit status: 0 ended as asked, 2 a bad argument, 69 an address that cannot be had, 74 a \
+      journal that cannot be used.
       """)
 
   @Option(help: ArgumentHelp("ROUTER, bound: where clients connect.", valueName: "url"))

@@ -13,7 +13,7 @@ struct JournalState: ~Copyable {
   /// What leaves the process has left it at the latest after this time, as far as one can know:
   /// what a socket was given is not told again after a restart. Longer: more of it is told twice to
   /// the hub, which does not mind.
-  static let leave_ns: UInt64 = 100_000_000
+  static let leave_ns: UInt64 = 500_000_000
   /// How long a start waits for the hub to say which engines there are.
   static let hubWait_ns: UInt64 = 5_000_000_000
 
@@ -60,7 +60,7 @@ extension Exchange {
   func recordReturn(_ command: Command) {
     unsafe journal.append(
       JOURNAL_RETURNED,
-      flags: command.isUnmet ? JOURNAL_FLAG_UNMET.rawValue : JOURNAL_FLAG_FAILED.rawValue,
+      flags: command.outcome == .unmet ? JOURNAL_FLAG_UNMET.rawValue : JOURNAL_FLAG_FAILED.rawValue,
       command.task.value, name: tables.bytes(of: command.engine.value))
   }
 
@@ -72,7 +72,8 @@ extension Exchange {
     let client = unsafe message_get(tables.messages, command.message.value)!.pointee.origin
     let recovered = tables.note(of: command.message.value).recovered
     let address = recovered == 0 ? client : state.clients[recovered].address
-    var flags = command.isCompleted ? JOURNAL_FLAG_COMPLETED.rawValue : 0
+    let isCompleted = command.kind == .deliver && command.outcome == .completed
+    var flags = isCompleted ? JOURNAL_FLAG_COMPLETED.rawValue : 0
     if address == ATOM_NONE { flags |= JOURNAL_FLAG_PARKED.rawValue }
     let message = unsafe message_get(tables.messages, reply)!
     unsafe journal.append(

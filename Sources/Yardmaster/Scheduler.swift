@@ -117,7 +117,8 @@ public final class Scheduler: Sendable {
       waiting + running > 0 && !isKept ? .warning : .info,
       "stopped: \(report.submitted) tasks taken, \(report.delivered) replies relayed, "
         + "\(report.failed) failed by the scheduler, \(report.refused) refused, "
-        + "\(waiting) still waiting, \(running) still running\(isKept ? " (kept in the journal)" : "")\(drops)"
+        + "\(waiting) still waiting, \(running) still running"
+        + "\(isKept ? " (kept in the journal)" : "")\(drops)"
     )
   }
 

@@ -12,7 +12,8 @@ public struct SchedulerOptions: Sendable {
   public var session = SessionOptions()
   /// Choosers, high-water mark, retries.
   public var core = CoreOptions()
-  /// What is written down so that a restart goes on where this process ends; needs the rich scheduler.
+  /// Where everything is written down, so that a restart goes on where this process ends. Needs the
+  /// rich scheduler.
   public var journal = JournalOptions()
   /// A blind round-robin relay instead of the rich scheduler.
   public var isPure = false

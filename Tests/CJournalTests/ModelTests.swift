@@ -28,7 +28,7 @@ private struct Model {
 
   func tasks(sent: UInt64) -> [Known] {
     var known: [Known] = []
-    for (_, step) in steps {
+    for (sequence, step) in steps {
       switch step {
       case .accepted(let id, let accepted):
         known.append(Known(id: id, state: waiting, accepted: accepted))
@@ -50,7 +50,7 @@ private struct Model {
           id: known[task].id, state: ended, engine: engine, reply: kept ? [engine] + frames : [],
           parked: parked)
       case .delivered(let task):
-        known[task].reply = []
+        if sequence <= sent { known[task].reply = [] }
         known[task].parked = false
       }
     }
