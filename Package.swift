@@ -67,6 +67,7 @@ let package = Package(
     .library(name: "CLoads", targets: ["CLoads"]),
     .library(name: "CSign", targets: ["CSign"]),
     .library(name: "CScan", targets: ["CScan"]),
+    .library(name: "CQueue", targets: ["CQueue"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -82,6 +83,7 @@ let package = Package(
 
     c("CBase"),
     c("CLoads"),
+    c("CQueue"),
     c("CSign", ["CCrypto"]),
     c("CScan", ["CMsgpack", "CSimdJSON"], link: [.linkedLibrary(msgpackLibrary)]),
     c("CIntake", ["CBase", "CSign", "CScan"]),
@@ -100,12 +102,26 @@ let package = Package(
       ],
       path: "Sources/SchedulerDaemon", swiftSettings: swiftStrict),
 
+    // The simulator: nothing of it is in the products above.
+    swift("PlainModel", ["SchedulerCore"]),
+    c("CSimulatedKernel"),
+    swift(
+      "Simulator",
+      ["SchedulerWire", "SchedulerCore", "PlainModel", "CSimulatedKernel", "CSign"]),
+    .executableTarget(
+      name: "simulate",
+      dependencies: [
+        "Simulator", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      path: "Sources/SimulateCommand", swiftSettings: swiftStrict),
+
     .executableTarget(
       name: "embedded-scheduler", dependencies: ["Yardmaster", "SchedulerCore"],
       path: "examples/EmbeddedScheduler", swiftSettings: swiftStrict),
 
     tests("CBaseTests", ["CBase"]),
     tests("CLoadsTests", ["CLoads"]),
+    tests("CQueueTests", ["CQueue"]),
     tests("CSignTests", ["CSign"], exclude: ["generate_vectors.py"]),
     tests("CScanTests", ["CScan"], exclude: ["generate_cases.py", "cases.jsonl"]),
     // Refused system calls and full tables, for the tests alone.
@@ -115,9 +131,16 @@ let package = Package(
       cSettings: cStrict),
     tests("CTransportTests", ["CTransport", "CBase", "CZeroMQ", "CTransportSupport"]),
     tests("CJournalTests", ["CJournal"]),
-    tests("SchedulerCoreTests", ["SchedulerCore"]),
+    tests("SchedulerCoreTests", ["SchedulerCore", "PlainModel"]),
     tests("SchedulerWireTests", ["SchedulerWire"]),
+    tests("SimulatorTests", ["Simulator", "SchedulerWire", "SchedulerCore", "PlainModel"]),
     tests("YardmasterTests", ["Yardmaster"]),
+    tests(
+      "SchedulerDaemonTests",
+      [
+        "SchedulerDaemon", "Yardmaster",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ]),
   ],
   cxxLanguageStandard: .cxx17
 )

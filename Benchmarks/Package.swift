@@ -34,7 +34,7 @@ let package = Package(
       name: "Workloads",
       dependencies: [
         yardmaster("SchedulerCore"), yardmaster("CBase"), yardmaster("CLoads"),
-        yardmaster("CSign"), yardmaster("CScan"),
+        yardmaster("CSign"), yardmaster("CScan"), yardmaster("CQueue"),
       ],
       // The workloads are classes: checks of exclusive access would be a fourth of the figures.
       swiftSettings: strict + [.unsafeFlags(["-enforce-exclusivity=unchecked"])]),
@@ -45,5 +45,6 @@ let package = Package(
     .executableTarget(
       name: "InstructionDriver", dependencies: ["Workloads"], swiftSettings: strict),
     suite("Core"), suite("Choosers"), suite("Names"), suite("Sign"), suite("Scan"),
+    suite("Rings"),
   ]
 )

@@ -3,16 +3,17 @@
 # suite counted, ends with one line of totals: `N passed, N failed`.
 #
 #   tools/test.sh            all suites
-#   tools/test.sh NAME...    only these: tidy swift neon package wire wire-epoll wire-zmq differential
-#                            differential-zmq conformance conformance-zmq perf
+#   tools/test.sh NAME...    only these: tidy swift neon fuzz simulator package wire wire-epoll
+#                            wire-zmq differential differential-zmq conformance conformance-zmq
+#                            perf allocations
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
 tools/bootstrap.sh test || exit 1
 readonly logs=.build/test-logs
 mkdir -p "$logs"
-suites=${*:-tidy swift neon package wire wire-epoll wire-zmq differential differential-zmq \
-    conformance conformance-zmq perf}
+suites=${*:-tidy swift neon fuzz simulator package wire wire-epoll wire-zmq differential \
+    differential-zmq conformance conformance-zmq perf allocations}
 passed=0 failed=0
 summary=()
 
@@ -55,6 +56,11 @@ export YARDMASTER_BINARY=$PWD/.build/release/yardmaster
 run tidy tools/tidy.py
 run swift swift test
 run neon Tests/Neon/neon.sh
+run fuzz Tests/Fuzz/short.sh
+simulate() {
+    swift build -c release --product simulate && .build/release/simulate --seeds 1000
+}
+run simulator simulate
 run package $python -m pytest -q -p no:cacheprovider integrations/ipyparallel/tests \
     --binary "$YARDMASTER_BINARY"
 run wire $python -m pytest -q -p no:cacheprovider Tests/Wire
@@ -80,6 +86,7 @@ run differential-zmq env YARDMASTER_BINARY="$zmq" $python Tests/Differential/run
 run conformance Tests/Conformance/run.sh lbview dependency
 run conformance-zmq env YARDMASTER_BINARY="$zmq" Tests/Conformance/run.sh lbview
 run perf perf/selftest.sh
+run allocations perf/allocations.sh
 
 printf '\n'
 printf '%s\n' "${summary[@]}"

@@ -13,23 +13,37 @@ struct YardmasterCommand: ParsableCommand {
     version: "yardmaster \(yardmasterVersion)",
     subcommands: [SchedulerCommand.self])
 
-  /// Errors are one line on stderr; a bad argument exits with 2, whoever found it.
   static func main() {
     do {
       var command = try parseAsRoot()
       try command.run()
-    } catch let failure as SchedulerFailure {
-      complain(failure.text)
-      Glibc.exit(failure.exitCode)
     } catch {
-      guard exitCode(for: error) == .validationFailure else { exit(withError: error) }
-      complain(message(for: error).split(separator: "\n").joined(separator: " "))
-      Glibc.exit(2)
+      guard var ending = ending(for: error) else { exit(withError: error) }
+      ending.line.withUTF8 { _ = unsafe write(2, $0.baseAddress, $0.count) }
+      Glibc.exit(ending.status)
     }
   }
 
-  private static func complain(_ text: String) {
-    var line = "yardmaster: \(text) (see yardmaster scheduler --help)\n"
-    line.withUTF8 { _ = unsafe write(2, $0.baseAddress, $0.count) }
+  /// The exit status and what stderr is told: one line, whatever the arguments were. A bad argument
+  /// ends with 2, whoever found it. Nil for what is no failure: help, version.
+  static func ending(for error: any Error) -> (status: Int32, line: String)? {
+    if let failure = error as? SchedulerFailure {
+      return (failure.exitCode, complaint(failure.text))
+    }
+    guard exitCode(for: error) == .validationFailure else { return nil }
+    return (2, complaint(message(for: error).split(separator: "\n").joined(separator: " ")))
+  }
+
+  /// Arguments are quoted in it: what would end the line or move a terminal's cursor is escaped.
+  private static func complaint(_ text: String) -> String {
+    var line = "yardmaster: "
+    for scalar in text.unicodeScalars {
+      switch scalar.properties.generalCategory {
+      case .control, .format, .lineSeparator, .paragraphSeparator:
+        line += scalar.escaped(asASCII: true)
+      default: line.unicodeScalars.append(scalar)
+      }
+    }
+    return line + " (see yardmaster scheduler --help)\n"
   }
 }

@@ -302,9 +302,17 @@ private struct Opening {
   init(_ bytes: [UInt8], _ ends: [Int], id: [UInt8], digits: Int, date: [UInt8]) {
     self.bytes = bytes
     self.ends = ends
-    let id = bytes.firstRange(of: id)!
-    number = id.upperBound - digits..<id.upperBound
-    self.date = bytes.firstRange(of: date)!
+    let idEnd = Self.place(of: id, in: bytes) + id.count
+    number = idEnd - digits..<idEnd
+    let dateStart = Self.place(of: date, in: bytes)
+    self.date = dateStart..<dateStart + date.count
+  }
+
+  /// The standard library's search takes hundreds of allocations.
+  private static func place(of text: [UInt8], in bytes: [UInt8]) -> Int {
+    (0...bytes.count - text.count).first { at in
+      text.indices.allSatisfy { bytes[at + $0] == text[$0] }
+    }!
   }
 
   /// Writes both in place. False: the number needs another count of digits.

@@ -45,13 +45,15 @@ extension Exchange {
     }
   }
 
-  /// Frames held for an engine that never connected came back: the task is placed again.
+  /// Frames held for an engine that never connected, or does not read, came back: the task is
+  /// placed again.
   mutating func ingestUndeliverable(_ event: transport_event) {
-    // A fence: the engine is known to be there only while the hub says so.
-    guard unsafe event.tag != TASK_ID_NONE else { return unsafe sendFence(to: event.peer) }
+    guard unsafe event.tag != TASK_ID_NONE else {
+      return unsafe takeBackFence(of: event.peer)
+    }
     unsafe log.notice(
       .warning,
-      "engine \(tables.text(of: event.peer)) was announced but has not connected: "
+      "engine \(tables.text(of: event.peer)) has not connected, or does not read: "
         + "its task is placed again")
     var back = Event(.undeliverable)
     unsafe back.task = TaskID(event.tag)

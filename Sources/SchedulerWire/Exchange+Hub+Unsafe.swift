@@ -45,40 +45,47 @@ extension Exchange {
     }
     guard unsafe hub.engines.count > 0 else { return }
     for index in unsafe 0..<Int(hub.engines.count) {
-      unsafe announce(.engineRegistered, spans![Int(hub.engines.first) + index])
+      let uuid = unsafe spans![Int(hub.engines.first) + index]
+      // The reply comes by another socket than notifications: it may be older than what they said.
+      guard unsafe !isKnownToHaveLeft(uuid) else { continue }
+      unsafe announce(.engineRegistered, uuid)
     }
     unsafe log.notice(.info, "the hub knows \(hub.engines.count) engines")
   }
 
   private mutating func announce(_ kind: Event.Kind, _ uuid: scan_span) {
     var change = Event(kind)
-    if kind == .engineRegistered {
-      let name = unsafe atoms_intern(tables.atoms, uuid.data, Int(uuid.size))
-      guard name != ATOM_NONE else {
-        dropHubMessage(.badHubMessage)
-        return
-      }
-      // Engines' names are kept for ever: blacklists and finished tasks may speak of them.
-      keepEngineName(name)
-      change.engine = EngineName(name)
-    } else {
-      let name = unsafe atoms_find(tables.atoms, uuid.data, Int(uuid.size))
-      guard name != ATOM_NONE else {
-        unsafe log.notice(.warning, "the hub unregistered \(text(uuid)), which is not known here")
-        return
-      }
-      change.engine = EngineName(name)
+    // Gone or here, engines' names are kept for ever: blacklists and finished tasks may speak of
+    // them, and so may a connection_reply that is late.
+    let isKnown = unsafe atoms_find(tables.atoms, uuid.data, Int(uuid.size)) != ATOM_NONE
+    let name = unsafe atoms_intern(tables.atoms, uuid.data, Int(uuid.size))
+    guard name != ATOM_NONE else {
+      dropHubMessage(.badHubMessage)
+      return
     }
+    keepEngineName(name)
+    hasLeft[Int(name)] = kind == .engineUnregistered
+    if !isKnown && kind == .engineUnregistered {
+      unsafe log.notice(.warning, "the hub unregistered \(text(uuid)), which is not known here")
+      return
+    }
+    change.engine = EngineName(name)
     events.append(change)
     if journal.isOn && kind == .engineRegistered { sendFence(to: change.engine.value) }
     let what = kind == .engineRegistered ? "registered" : "unregistered"
     log.notice(.info, "engine \(tables.text(of: change.engine)) \(what)")
   }
 
+  private func isKnownToHaveLeft(_ uuid: scan_span) -> Bool {
+    let name = unsafe Int(atoms_find(tables.atoms, uuid.data, Int(uuid.size)))
+    return name < hasLeft.count && hasLeft[name]
+  }
+
   mutating func keepEngineName(_ name: atom) {
     if Int(name) >= isEngineName.count {
       let missing = Int(name) + 1 - isEngineName.count
       isEngineName += Array(repeating: false, count: max(64, missing))
+      hasLeft += Array(repeating: false, count: isEngineName.count - hasLeft.count)
     }
     if isEngineName[Int(name)] { unsafe atoms_release(tables.atoms, name) }
     isEngineName[Int(name)] = true

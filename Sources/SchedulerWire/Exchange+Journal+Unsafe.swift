@@ -16,6 +16,8 @@ struct JournalState: ~Copyable {
   static let leave_ns: UInt64 = 500_000_000
   /// How long a start waits for the hub to say which engines there are.
   static let hubWait_ns: UInt64 = 5_000_000_000
+  /// How long an engine that could not be asked is let alone.
+  static let askAgainAfter_ns: UInt64 = 1_000_000_000
 
   var held = HeldTurns()
   var clients = RecoveredClients()
@@ -30,6 +32,9 @@ struct JournalState: ~Copyable {
   var hubAnswered = false
   var restoreAt_ns: UInt64 = 0
   var clientsPaused = false
+  /// Engines that were announced, have not connected, and are asked again.
+  var unasked: [atom] = []
+  var askAgain_ns = UInt64.max
   /// Engines that are known to answer a fence, by atom.
   var answersFences: [Bool] = []
 }
@@ -178,9 +183,10 @@ extension Exchange {
     if state.isRestoring { return try restoreIfDue() }
     noteSent()
     tryNamedClients()
+    askAgain()
     if outbox.count > 0 || !spent.isEmpty { flushThroughJournal() }
     let leaves = state.sent != state.sending ? state.leaving_ns : UInt64.max
-    return min(leaves, state.clients.retryAt_ns)
+    return min(leaves, state.clients.retryAt_ns, state.askAgain_ns)
   }
 
   /// Everything is written, and what rests on it is handed over; the journal is closed.
@@ -207,6 +213,19 @@ extension Exchange {
         TRANSPORT_ENGINE, to: engine, message, prefix: (fenceName, 0, 0), prefixCount: 1,
         tag: TASK_ID_NONE))
     spent.append(message)
+  }
+
+  /// A fence could not be handed to its engine.
+  mutating func takeBackFence(of engine: atom) {
+    state.unasked.append(engine)
+    state.askAgain_ns = now_ns + JournalState.askAgainAfter_ns
+  }
+
+  private mutating func askAgain() {
+    guard now_ns >= state.askAgain_ns else { return }
+    for engine in state.unasked where !hasLeft[Int(engine)] { sendFence(to: engine) }
+    state.unasked.removeAll()
+    state.askAgain_ns = .max
   }
 
   /// A reply about no task of ours: is it the answer to a fence? Then it is taken care of.

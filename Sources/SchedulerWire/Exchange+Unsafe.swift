@@ -59,6 +59,8 @@ public struct Exchange: ~Copyable {
   var intake: Intake
   var core: SchedulerCore
   let log: any NoticeReceiver
+  /// Nil but in a simulation (see CoreWatcher).
+  package var watcher: (any CoreWatcher)?
 
   // One turn's batches, reused.
   var inbox = Inbox()
@@ -75,6 +77,8 @@ public struct Exchange: ~Copyable {
   var tally = ExchangeReport()
   /// Atoms whose reference is kept because they named an engine.
   var isEngineName: [Bool] = []
+  /// Atoms of engines that the hub said are gone, and has not announced since.
+  var hasLeft: [Bool] = []
   let intask: atom
   let outtask: atom
   let tracktask: atom
@@ -160,6 +164,7 @@ public struct Exchange: ~Copyable {
     swap(&batch, &events)
     swap(&lists, &eventLists)
     core.step(now_ns: now_ns, events: batch.span, lists: lists.span, commands: &commands)
+    watcher?.stepped(now_ns, batch, lists, commands, core)
     batch.removeAll(keepingCapacity: true)
     lists.removeAll(keepingCapacity: true)
     swap(&batch, &events)

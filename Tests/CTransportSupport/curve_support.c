@@ -91,13 +91,12 @@ const char *support_curve_open(support_curve *self, uint8_t *body, size_t size, 
     native_bytes plain = {0};
     uint8_t *copy = malloc(size ? size : 1);
     memcpy(copy, body, size);
-    const char *reason = NATIVE_CURVE.open(self->mechanism, copy, size, &plain, flags);
-    memcpy(body, copy, size);
+    const char *reason = NATIVE_CURVE.open(self->mechanism, copy, size, body, &plain, flags);
+    free(copy);
     if (!reason) {
-        *offset = (size_t)(plain.data - copy);
+        *offset = (size_t)(plain.data - body);
         *plain_size = plain.size;
     }
-    free(copy);
     return reason;
 }
 

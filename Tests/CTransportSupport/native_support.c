@@ -82,18 +82,34 @@ support_protocol *support_protocol_create(int socket, uint64_t frame_bytes_max)
     self->link = (native_link){.socket = (native_socket)socket,
                                .server = true,
                                .mechanism = &NATIVE_NULL,
-                               .frame_bytes_max = frame_bytes_max,
-                               .pool = native_pool_create()};
+                               .sizes = {frame_bytes_max, UINT64_MAX, NATIVE_FRAMES_MAX},
+                               .pool = transport_pool_create(NATIVE_POOL_KEPT_BYTES_MAX)};
     native_link_set_metadata(&self->link, NULL);
     say(self, "%s", "");
     native_peer_open(&self->peer, &self->link, &HOST);
     return self;
 }
 
+void support_protocol_limit(support_protocol *self, uint64_t message_bytes_max, uint32_t frames_max)
+{
+    self->link.sizes.message_bytes_max = message_bytes_max;
+    self->link.sizes.frames_max = frames_max;
+}
+
+uint32_t support_protocol_dropped(const support_protocol *self)
+{
+    return self->peer.dropped_messages;
+}
+
+uint32_t support_protocol_promised(const support_protocol *self)
+{
+    return self->peer.promised_tenths;
+}
+
 void support_protocol_destroy(support_protocol *self)
 {
     native_peer_close(&self->peer);
-    native_pool_destroy(self->link.pool);
+    transport_pool_destroy(self->link.pool);
     free(self->link.metadata);
     free(self->log);
     free(self->output);

@@ -174,7 +174,7 @@ extension TransportTests {
       #expect(all.map { $0.frames.count } == [65_535, 1])
       station.send(TRANSPORT_CLIENT, to: all[0].peerAtom, all[0].message)
       #expect(pump(station) { peer.receive(milliseconds: 50) }?.count == 65_535)
-      #expect(station.notices().filter { $0.contains("65535 frames") }.count == 2)
+      #expect(noticed(station, 2, "65535 frames"))
       station.close()
     }
 

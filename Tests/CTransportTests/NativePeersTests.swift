@@ -136,8 +136,7 @@ extension TransportTests {
         let stranger = RawPeer(station.endpoint(client))
         stranger.send(data)
         #expect(stranger.isClosed(station), "\(words)")
-        let notices = station.notices()
-        #expect(notices.contains { $0.contains(words) }, "\(notices)")
+        #expect(noticed(station, 1, words))
       }
       good.send([bytes("unharmed")])
       #expect(try station.next().frames == [bytes("unharmed")])
@@ -270,6 +269,22 @@ extension TransportTests {
         return station.counters.dropped_client > 0 ? true : nil
       }
       #expect(gone == true)
+      station.close()
+    }
+
+    /// The last bytes and the end of a stream may make one edge.
+    @Test(arguments: eachNative) func `who says a last word and leaves is let go`(_ setup: Setup)
+      throws
+    {
+      let station = try Station(setup)
+      let raw = RawPeer(station.endpoint(client))
+      raw.send(Wire.handshake(identity: "raw") + Wire.message([bytes("hello")]))
+      _ = try station.next()
+      raw.send(Wire.message([bytes("goodbye")]))
+      shutdown(raw.fd, Int32(SHUT_WR))
+      #expect(try station.next().frames == [bytes("goodbye")])
+      station.releaseMessages()
+      #expect(raw.isClosed(station))
       station.close()
     }
 

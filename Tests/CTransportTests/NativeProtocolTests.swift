@@ -214,6 +214,78 @@ extension TransportTests {
       }
     }
 
+    @Test func `a message has a size and a number of frames`() {
+      let most = 100_000
+      func fed(_ frames: Frames, splitAt cut: Int) -> (String?, UInt32, String) {
+        let peer = support_protocol_create(router, UInt64(Int64.max))!
+        defer { support_protocol_destroy(peer) }
+        support_protocol_limit(peer, UInt64(most), 64)
+        let stream = Wire.handshake() + Wire.message(frames)
+        for piece in [stream[..<cut], stream[cut...]] {
+          let reason = piece.withUnsafeBufferPointer {
+            support_protocol_feed(peer, $0.baseAddress, $0.count).map { String(cString: $0) }
+          }
+          if let reason { return (reason, support_protocol_dropped(peer), "") }
+        }
+        return (nil, support_protocol_dropped(peer), String(cString: support_protocol_log(peer)))
+      }
+      let half = [UInt8](repeating: 1, count: most / 2 - 10)
+      let start = Wire.handshake().count
+      // In one piece, and gathered frame by frame.
+      for cut in [start, start + 1] {
+        #expect(fed([half, half], splitAt: cut).2.contains("message 2:"))
+        #expect(fed([half, half, half], splitAt: cut).0?.contains("message larger") == true)
+        #expect(fed([half + half + half], splitAt: cut).0?.contains("message larger") == true)
+        let few = Array(repeating: bytes("f"), count: 64)
+        #expect(fed(few, splitAt: cut).2.contains("message 64:"))
+        let many = fed(few + [bytes("g")], splitAt: cut)
+        #expect(many.0 == nil && many.1 == 1 && !many.2.contains("message"))
+      }
+      // Each message has its own.
+      let peer = support_protocol_create(router, UInt64(Int64.max))!
+      defer { support_protocol_destroy(peer) }
+      support_protocol_limit(peer, UInt64(most), 64)
+      for byte in [Wire.handshake()] + Array(repeating: Wire.message([half, half]), count: 5) {
+        for piece in [byte[..<5], byte[5...]] {
+          #expect(
+            piece.withUnsafeBufferPointer {
+              support_protocol_feed(peer, $0.baseAddress, $0.count)
+            } == nil)
+        }
+      }
+    }
+
+    @Test func `a PING's time to live is a promise`() {
+      for (ttl, tenths) in [([0, 0], 0), ([0, 7], 7), ([1, 2], 258)] as [([UInt8], UInt32)] {
+        let peer = support_protocol_create(router, 1_000)!
+        defer { support_protocol_destroy(peer) }
+        let stream = Wire.handshake() + Wire.command("PING", ttl)
+        #expect(
+          stream.withUnsafeBufferPointer { support_protocol_feed(peer, $0.baseAddress, $0.count) }
+            == nil)
+        #expect(support_protocol_promised(peer) == tenths)
+      }
+    }
+
+    @Test func `who is refused for good is told why`() {
+      let cases: [([UInt8], String)] = [
+        (Wire.ready("PUSH"), "wrong type"), (Wire.command("READY"), "socket type"),
+        (Wire.ready(identity: "\u{0}x"), "zero byte"),
+      ]
+      for (ready, words) in cases {
+        let refused = outcome(Wire.greeting() + ready)
+        #expect(refused.reason?.contains(words) == true)
+        let reason = bytes("it \(refused.reason ?? "")")
+        let error = Wire.command("ERROR", [UInt8(reason.count)] + reason)
+        #expect(refused.output.suffix(error.count).elementsEqual(error))
+      }
+      // What is no refusal of READY is answered by closing alone.
+      let cut = outcome(Wire.greeting() + Wire.command("READY", [5]))
+      #expect(cut.reason != nil && cut.output.count > 64)
+      let strange = outcome(Wire.greeting() + Wire.command("HELLO"))
+      #expect(strange.output == outcome(Wire.greeting()).output)
+    }
+
     @Test func `an announced size costs no memory`() {
       // 1 TiB announced, 10 bytes sent, 10,000 times: were it reserved, this would not end well.
       let stream = Wire.handshake() + [2] + Wire.size(1 << 40) + [UInt8](repeating: 1, count: 10)

@@ -3,6 +3,7 @@
 
 import CTransport
 import CTransportSupport
+import Foundation
 import Glibc
 import Testing
 
@@ -76,6 +77,8 @@ final class RawPeer {
     precondition(rc == 0, "connect: \(errno)")
   }
 
+  init(fd: Int32) { self.fd = fd }
+
   deinit { close() }
   func close() {
     if fd >= 0 { Glibc.close(fd) }
@@ -117,6 +120,36 @@ final class RawPeer {
   }
 }
 
+/// The hub's side of a link, by hand.
+final class RawListener {
+  let fd: Int32
+  let endpoint: String
+
+  init() {
+    fd = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
+    var size = socklen_t(MemoryLayout<sockaddr_in>.size)
+    let fd = fd
+    let rc = withUnsafeMutablePointer(to: &address) {
+      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        bind(fd, $0, size) + listen(fd, 16) + getsockname(fd, $0, &size)
+      }
+    }
+    precondition(rc == 0, "listen: \(errno)")
+    endpoint = "tcp://127.0.0.1:\(UInt16(bigEndian: address.sin_port))"
+  }
+
+  deinit { Glibc.close(fd) }
+
+  func accept() -> RawPeer {
+    let peer = Glibc.accept(fd, nil, nil)
+    precondition(peer >= 0, "accept: \(errno)")
+    return RawPeer(fd: peer)
+  }
+}
+
 extension Station {
   /// Everything the transport has to say.
   func notices() -> [String] {
@@ -128,6 +161,21 @@ extension Station {
     }
     return all
   }
+}
+
+/// Whether the station says `words` for `count` events, in however many lines. A line that was held
+/// back is told within a second, or counted in the next one.
+func noticed(_ station: Station, _ count: Int, _ words: String) -> Bool {
+  var lines: [String] = []
+  let said = pump(station) { () -> Bool? in
+    lines += station.notices().filter { $0.contains(words) }
+    let more = lines.compactMap { line -> Int? in
+      guard let at = line.range(of: " (and ") else { return nil }
+      return Int(line[at.upperBound...].prefix { $0.isNumber })
+    }
+    return lines.count + more.reduce(0, +) >= count ? true : nil
+  }
+  return said == true
 }
 
 let eachNative = eachReactor.filter { $0.body == TRANSPORT_BODY_NATIVE }

@@ -52,7 +52,8 @@ final class Station {
   init(
     _ setup: Setup = Setup(), urls: [Int: String]? = nil, identities: [Int: String] = [:],
     holdNanoseconds: UInt64 = 10_000_000_000, holdBytes: UInt64 = 1 << 26, dealer: Bool = false,
-    body: transport_body? = nil, frameBytesMax: UInt64 = 0
+    body: transport_body? = nil, frameBytesMax: UInt64 = 0,
+    limits: transport_limits = transport_limits()
   ) throws {
     names = atoms_create(7)
     messages = message_table_create(names)
@@ -63,6 +64,7 @@ final class Station {
     config.hold_bytes_max = holdBytes
     config.engine_dealer = dealer
     config.frame_bytes_max = frameBytesMax
+    config.limits = limits
     config.names = names
     config.messages = messages
     var copies: [UnsafeMutablePointer<CChar>] = []

@@ -3,6 +3,8 @@
 ///
 /// Invariant: task ids are dense in order of `submit`.
 
+import PlainModel
+
 @testable import SchedulerCore
 
 struct BulkDriver: ~Copyable {

@@ -11,27 +11,10 @@
 /// back at most once, and each name reference too; at the end exactly the live tasks' are out.
 /// A command that no test expected is an error at the next event or at the end.
 
+import PlainModel
 import Testing
 
 @testable import SchedulerCore
-
-struct CoreSettings: Sendable {
-  var hwm: UInt32 = 1
-  var scheme = Scheme.leastload
-  var retryAnywhere = false
-  var policy: (any LoadPolicy)?
-  var seed: UInt64 = 0
-
-  var options: CoreOptions {
-    var options = CoreOptions()
-    options.hwm = hwm
-    options.scheme = scheme
-    options.retryAnywhere = retryAnywhere
-    options.loadPolicy = policy
-    options.seed = seed
-    return options
-  }
-}
 
 func withCore(
   hwm: UInt32 = 1, scheme: Scheme = .leastload, retryAnywhere: Bool = false,
@@ -45,8 +28,6 @@ func withCore(
   body(core)
   core.finish(at: location)
 }
-
-func seconds(_ count: Double) -> UInt64 { UInt64(count * 1_000_000_000) }
 
 final class CoreHarness {
   var core: SchedulerCore

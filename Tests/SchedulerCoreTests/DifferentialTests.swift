@@ -5,6 +5,7 @@
 ///     YARDMASTER_TEST_SEED=<seed> swift test --filter DifferentialTests
 
 import Foundation
+import PlainModel
 import Testing
 
 @testable import SchedulerCore

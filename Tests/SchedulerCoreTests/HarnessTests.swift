@@ -1,5 +1,6 @@
 /// The harness itself: it must fail on what no test expected, and on handles that come back twice.
 
+import PlainModel
 import Testing
 
 @testable import SchedulerCore

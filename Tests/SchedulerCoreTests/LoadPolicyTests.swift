@@ -1,5 +1,6 @@
 /// Load policies: what a load is, and how engines are ordered (ipyparallel's add_job).
 
+import PlainModel
 import Testing
 
 @testable import SchedulerCore

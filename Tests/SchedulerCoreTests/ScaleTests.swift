@@ -1,6 +1,7 @@
 /// What must hold for a million tasks: no recursion, nothing lost, memory as promised. None of
 /// these measures time.
 
+import PlainModel
 import Testing
 
 @testable import SchedulerCore

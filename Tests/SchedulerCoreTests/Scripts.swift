@@ -5,18 +5,9 @@
 ///
 /// Invariant: the same seed gives the same script, whatever the core answers.
 
+import PlainModel
+
 @testable import SchedulerCore
-
-/// Dice: random choices from a seed.
-struct Dice {
-  private var bits: RandomBits
-  init(seed: UInt64) { bits = RandomBits(seed: seed) }
-
-  mutating func below(_ count: Int) -> Int { Int(bits.next() % UInt64(count)) }
-  mutating func chance(_ percent: Int) -> Bool { below(100) < percent }
-  mutating func pick<T>(_ values: [T]) -> T { values[below(values.count)] }
-  mutating func word() -> UInt64 { bits.next() }
-}
 
 struct Script {
   var dice: Dice

@@ -1,5 +1,6 @@
 /// SEMANTICS section 2: submission and dependencies.
 
+import PlainModel
 import Testing
 
 @testable import SchedulerCore

@@ -1,5 +1,6 @@
 /// SEMANTICS section 3: where a task with a follow may run.
 
+import PlainModel
 import Testing
 
 @testable import SchedulerCore

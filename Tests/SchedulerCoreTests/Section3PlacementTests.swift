@@ -1,5 +1,6 @@
 /// SEMANTICS section 3: placement. The choosers themselves are tested with CLoads.
 
+import PlainModel
 import Testing
 
 @testable import SchedulerCore

@@ -1,5 +1,6 @@
 /// SEMANTICS section 4: results, retries and unmet dependencies.
 
+import PlainModel
 import Testing
 
 @testable import SchedulerCore

@@ -1,5 +1,6 @@
 /// SEMANTICS section 4: timeouts.
 
+import PlainModel
 import Testing
 
 @testable import SchedulerCore

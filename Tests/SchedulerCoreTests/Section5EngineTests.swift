@@ -1,5 +1,6 @@
 /// SEMANTICS section 5: engines coming and going.
 
+import PlainModel
 import Testing
 
 @testable import SchedulerCore

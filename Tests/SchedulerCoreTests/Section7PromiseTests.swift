@@ -1,5 +1,6 @@
 /// SEMANTICS section 7: the promises, over random scripts with every scheme.
 
+import PlainModel
 import Testing
 
 @testable import SchedulerCore

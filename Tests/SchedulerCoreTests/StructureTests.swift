@@ -1,6 +1,7 @@
 /// The core's data structures against plain ones, with random operations, and the sizes of what
 /// there is one of for each task.
 
+import PlainModel
 import Testing
 
 @testable import SchedulerCore

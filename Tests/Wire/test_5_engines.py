@@ -74,6 +74,28 @@ def test_5_registered_twice_counts_once(rig):
     rig.expect_result(headers[1])
 
 
+def test_5_connection_reply_older_than_a_notification(rig):
+    """The two come by different sockets: a reply that was on its way brings no engine back."""
+    hub = rig.cluster.hub
+    for known in (True, False):
+        uuid = b"left-known" if known else b"left-unknown"
+        if known:
+            rig.cluster.add_engine(uuid)
+        hub.unregister(uuid)
+        rig.settle()
+        hub.reply_to_connection(engines=[uuid])
+        rig.settle()
+        header = rig.submit(targets=[uuid.decode()])
+        rig.expect_error(header, "ImpossibleDependency")
+    # It may come back, with a notification of its own.
+    hub.register(b"left-known")
+    rig.settle()
+    header = rig.submit(targets=["left-known"])
+    engine = rig.cluster.engines[b"left-known"]
+    engine.answer(engine.task())
+    rig.expect_result(header)
+
+
 def test_5_engines_of_the_connection_reply(rigs):
     """They may be announced again by a notification: still once."""
     rig = rigs()

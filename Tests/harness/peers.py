@@ -193,14 +193,20 @@ class Hub:
         """Waits for the scheduler's subscription and its connection request, and answers that."""
         receive(self.notifier, patience_s, "the scheduler's subscription at the notifier")
         frames = receive(self.registrar, patience_s, "the scheduler's connection_request")
-        request = self.wire.parse(frames)
+        self._scheduler = frames[0]
+        self._request = self.wire.parse(frames)
+        self.reply_to_connection(engines)
+        return self._request
+
+    def reply_to_connection(self, engines: list[bytes]) -> None:
+        """A connection_reply to the scheduler's request, which `accept` has taken."""
         content = {
             "status": "ok",
             "engines": {str(self._next()): uuid.decode("ascii") for uuid in engines},
         }
-        reply = self.wire.message("connection_reply", content, parent=request.header)
-        self.registrar.send_multipart([frames[0], *reply])
-        return request
+        reply = self.wire.message("connection_reply", content, parent=self._request.header)
+        self.unsettled += 1
+        self.registrar.send_multipart([self._scheduler, *reply])
 
     def _next(self) -> int:
         self._numbers += 1

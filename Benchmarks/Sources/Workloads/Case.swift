@@ -13,7 +13,7 @@ public protocol Workload: AnyObject {
 }
 
 public struct Case: Sendable {
-  /// The suite's target: Core, Choosers, Names, Sign, Scan.
+  /// The suite's target: Core, Choosers, Names, Sign, Scan, Rings.
   public let suite: String
   public let name: String
   /// The two numbers of rounds whose difference instructions.sh takes.
@@ -36,7 +36,7 @@ public struct Case: Sendable {
 
 /// Every case that this CPU can run.
 public func allCases() -> [Case] {
-  coreCases() + chooserCases() + nameCases() + signCases() + scanCases()
+  coreCases() + chooserCases() + nameCases() + signCases() + scanCases() + ringCases()
 }
 
 /// splitmix64: the same words on every machine.

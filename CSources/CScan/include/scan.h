@@ -9,7 +9,7 @@
 ///
 /// Read as Python's json.loads or msgpack.unpackb would, except (each is refused):
 ///   JSON     NaN and Infinity, integers beyond 64 bits, numbers beyond a double, lone surrogates,
-///            text that is not UTF-8, nesting deeper than 1024
+///            text that is not UTF-8, nesting of 1024 and deeper
 ///   msgpack  nesting deeper than 32
 ///   both     booleans for retries and timeout (Python takes true for 1)
 #pragma once

@@ -40,9 +40,8 @@ typedef enum transport_role {
 typedef enum transport_event_kind {
     /// `message` arrived on `role`, from `peer` (ROUTER). The receiver owns one reference.
     TRANSPORT_MESSAGE = 1,
-    /// A send to an engine that has not connected within `hold_ns`: `tag` and `peer` are the
-    /// send's.
-    /// Nothing of it was sent.
+    /// A send to an engine that has not connected, or (native) not read enough of what waits for
+    /// it, within `hold_ns`: `tag` and `peer` are the send's. Nothing of it was sent.
     TRANSPORT_UNDELIVERABLE = 2,
     /// The monitor's first subscription arrived: what is published from now on is heard.
     TRANSPORT_SUBSCRIBED = 3,
@@ -85,6 +84,51 @@ typedef enum transport_io {
     TRANSPORT_IO_EPOLL = 2,
 } transport_io;
 
+/// The native body's limits: the defaults, and what raising them costs.
+/// A message on its way in: as much memory for each peer that sends one.
+#define TRANSPORT_MESSAGE_BYTES_MAX  (4ull << 30)
+#define TRANSPORT_MESSAGE_FRAMES_MAX 65535u ///< and no more: `frame_count` has 16 bits
+/// A descriptor and about 1 KiB each.
+#define TRANSPORT_PEERS_MAX      16384u
+#define TRANSPORT_HANDSHAKES_MAX 8192u
+/// How long a stranger may keep such a place.
+#define TRANSPORT_HANDSHAKE_NS 30000000000ull
+/// Memory for replies that a client does not read.
+#define TRANSPORT_CLIENT_PAUSE_BYTES (64ull << 20)
+#define TRANSPORT_CLIENT_BYTES_MAX   (1ull << 30)
+#define TRANSPORT_CLIENTS_BYTES_MAX  (4ull << 30)
+/// Memory for messages of which only a part has come.
+#define TRANSPORT_UNFINISHED_BYTES_MAX (8ull << 30)
+/// Memory for tasks that engines do not read; a longer wait before they are placed elsewhere.
+#define TRANSPORT_ENGINE_BYTES_MAX  (256ull << 20)
+#define TRANSPORT_ENGINES_BYTES_MAX (1ull << 30)
+/// Memory for records that the hub does not read.
+#define TRANSPORT_MONITOR_BYTES_MAX (256ull << 20)
+
+/// What the native body takes before it pushes back, refuses or closes. 0: the default above.
+/// Bytes waiting count as they go on the wire; a peer is judged once a turn, so what one turn sends
+/// to it may come on top.
+typedef struct transport_limits {
+    uint64_t message_bytes_max; ///< larger messages close their connection
+    /// When more has come of messages that are not whole, of all peers, the one with the most is
+    /// closed.
+    uint64_t unfinished_bytes_max;
+    uint32_t message_frames_max; ///< messages of more frames are dropped
+    uint32_t peers_max;          ///< of each bound address; at so many nobody is accepted
+    uint32_t handshakes_max;     ///< at one more the oldest is closed
+    uint32_t padding;
+    uint64_t handshake_ns;       ///< a handshake that takes longer is closed
+    uint64_t client_pause_bytes; ///< a client for which more waits is not read, until half is gone
+    uint64_t client_bytes_max;   ///< a client for which more waits is closed
+    /// When more waits for all clients, one that is not read is closed when it is sent more.
+    uint64_t clients_bytes_max;
+    uint64_t engine_bytes_max; ///< an engine for which more waits is sent nothing: held, given back
+    uint64_t engines_bytes_max; ///< when more waits for all engines, clients are not read
+    /// When more waits for the hub's monitor, clients are not read; at twice as much, nor are
+    /// engines. Nothing is lost.
+    uint64_t monitor_bytes_max;
+} transport_limits;
+
 /// Everything is copied by `transport_open`; NULL strings mean "not given".
 typedef struct transport_config {
     transport_body body;
@@ -98,6 +142,7 @@ typedef struct transport_config {
     uint64_t hold_bytes_max;  ///< and at most this much over all engines
     uint64_t frame_bytes_max; ///< larger frames close their connection; 0 = no limit
     uint64_t busy_poll_ns;    ///< how long a turn looks for something before it sleeps
+    transport_limits limits;  ///< native
     uint64_t seed;            ///< of the reconnection jitter; 0: from the clock (native)
     atoms *names;             ///< borrowed for the transport's life
     message_table *messages;  ///< likewise
@@ -163,6 +208,12 @@ typedef struct transport_counters {
     uint64_t dropped_client; ///< replies for clients that are gone
     uint64_t held;           ///< sends that had to be held for an engine
     uint64_t undeliverable;  ///< and those that were given back
+    // native
+    uint64_t waiting_bytes[TRANSPORT_ROLES]; ///< now: queued, and not yet taken by the kernel
+    uint64_t unfinished_bytes;               ///< now
+    uint64_t paused_clients;                 ///< times that one was not read (client_pause_bytes)
+    uint64_t dropped_peers;                  ///< closed at a limit
+    uint64_t pushed_back;                    ///< times that all clients were not read
 } transport_counters;
 void transport_read_counters(const transport *, transport_counters *out);
 

@@ -5,27 +5,35 @@
 #include <string.h>
 
 #define SMALL_CAPACITY_MIN 4096u
-/// More than this is given back after a message.
+/// More than this goes back to the pool after a message.
 #define SMALL_CAPACITY_KEPT (16u << 10)
 #define PARTS_MIN           16u
 #define PARTS_KEPT          256u
 
 static const char NO_MEMORY[] = "needs more memory than there is";
 
-native_assembly *native_assembly_create(void)
+native_assembly *native_assembly_create(transport_pool *pool)
 {
-    return calloc(1, sizeof(native_assembly));
+    native_assembly *self = calloc(1, sizeof *self);
+    if (self)
+        self->pool = pool;
+    return self;
+}
+
+static void give_small(native_assembly *self)
+{
+    if (self->small)
+        transport_pool_give(self->pool, self->small, self->small_class);
+    self->small = NULL;
+    self->small_capacity = 0;
 }
 
 void native_assembly_reset(native_assembly *self)
 {
     for (uint32_t i = 0; i < self->large_count; i++)
         native_large_free(&self->large[i]);
-    if (self->small_capacity > SMALL_CAPACITY_KEPT) {
-        free(self->small);
-        self->small = NULL;
-        self->small_capacity = 0;
-    }
+    if (self->small_capacity > SMALL_CAPACITY_KEPT)
+        give_small(self);
     if (self->part_capacity > PARTS_KEPT) {
         free(self->parts);
         self->parts = NULL;
@@ -33,6 +41,7 @@ void native_assembly_reset(native_assembly *self)
     }
     self->large_count = self->part_count = 0;
     self->small_used = 0;
+    self->announced = self->taken = 0;
     self->head_size = 0;
     self->in_body = self->is_large = self->dropping = false;
 }
@@ -42,7 +51,7 @@ void native_assembly_destroy(native_assembly *self)
     if (!self)
         return;
     native_assembly_reset(self);
-    free(self->small);
+    give_small(self);
     free(self->parts);
     free(self->large);
     free(self);
@@ -56,10 +65,15 @@ static bool reserve_small(native_assembly *self, size_t more)
     size_t capacity = self->small_capacity ? self->small_capacity : SMALL_CAPACITY_MIN;
     while (capacity < wanted)
         capacity *= 2;
-    uint8_t *small = realloc(self->small, capacity);
+    uint32_t size_class;
+    uint8_t *small = transport_pool_take(self->pool, capacity, &size_class);
     if (!small)
         return false;
+    if (self->small_used > 0)
+        memcpy(small, self->small, self->small_used);
+    give_small(self);
     self->small = small;
+    self->small_class = size_class;
     self->small_capacity = capacity;
     return true;
 }
@@ -98,12 +112,29 @@ static bool skips(const native_assembly *self)
     return self->dropping && !self->sealed && !(self->frame.flags & NATIVE_FLAG_COMMAND);
 }
 
-static const char *begin_body(native_assembly *self, uint64_t frame_bytes_max)
+/// What the frame adds to its message: a seal does not count.
+static uint64_t size_within(const native_assembly *self, const native_mechanism *mechanism)
 {
-    if ((self->frame.flags & NATIVE_FLAG_COMMAND) && self->frame.size > NATIVE_COMMAND_SIZE_MAX)
-        return "sent a command of more than 64 KiB";
-    if (self->frame.size > frame_bytes_max)
-        return "sent a frame larger than allowed";
+    uint64_t overhead = mechanism ? mechanism->ops->seal_overhead : 0;
+    return self->frame.size > overhead ? self->frame.size - overhead : 0;
+}
+
+static const char *begin_body(native_assembly *self, const native_mechanism *mechanism,
+                              const native_sizes *sizes)
+{
+    uint64_t size = size_within(self, mechanism);
+    if (self->frame.flags & NATIVE_FLAG_COMMAND) {
+        if (self->frame.size > NATIVE_COMMAND_SIZE_MAX)
+            return "sent a command of 64 KiB or more";
+        if (size > sizes->frame_bytes_max)
+            return "sent a frame larger than allowed";
+    } else {
+        if (size > sizes->frame_bytes_max)
+            return "sent a frame larger than allowed";
+        if (size > sizes->message_bytes_max - self->announced)
+            return "sent a message larger than allowed";
+        self->announced += size;
+    }
     self->in_body = true;
     self->received = 0;
     self->is_large = self->frame.size >= NATIVE_LARGE_SIZE_MIN && !skips(self);
@@ -113,7 +144,8 @@ static const char *begin_body(native_assembly *self, uint64_t frame_bytes_max)
 }
 
 /// As many bytes of the head as are needed, and no more.
-static native_read take_head(native_assembly *self, native_bytes in, uint64_t frame_bytes_max)
+static native_read take_head(native_assembly *self, const native_mechanism *mechanism,
+                             const native_sizes *sizes, native_bytes in)
 {
     size_t wanted = self->head_size > 0 && (self->head[0] & NATIVE_FLAG_LONG) ? 9 : 2;
     size_t used = 0;
@@ -124,19 +156,24 @@ static native_read take_head(native_assembly *self, native_bytes in, uint64_t fr
     native_read head = native_head_read(self->head, self->head_size, &self->frame);
     if (!head.reason && head.used > 0) {
         self->head_size = 0;
-        head.reason = begin_body(self, frame_bytes_max);
+        head.reason = begin_body(self, mechanism, sizes);
     }
     return (native_read){used, head.reason};
+}
+
+/// Room for all of a small frame at once: its announced size is not worth a second look.
+static bool reserve_body(native_assembly *self)
+{
+    return self->is_large || reserve_small(self, (size_t)self->frame.size - (size_t)self->received);
 }
 
 static const char *take_body(native_assembly *self, const uint8_t *data, size_t size)
 {
     if (size == 0 || skips(self))
         return NULL;
+    if (!reserve_body(self))
+        return NO_MEMORY;
     if (!self->is_large) {
-        // All of it at once: a small frame's announced size is not worth a second look.
-        if (!reserve_small(self, (size_t)self->frame.size - self->received))
-            return NO_MEMORY;
         memcpy(self->small + self->small_used, data, size);
         self->small_used += size;
         return NULL;
@@ -158,28 +195,31 @@ static const char *take_body(native_assembly *self, const uint8_t *data, size_t 
 /// A sealed frame of a message that is being dropped.
 static void drop_frame(native_assembly *self)
 {
+    self->taken -= self->frame.size;
     if (self->is_large)
         native_large_free(&self->large[--self->large_count]);
     else
         self->small_used -= (size_t)self->frame.size;
 }
 
+/// `sealed`: where the frame's body lies, all of it, if it was not taken in; else NULL.
 static const char *end_frame(native_assembly *self, native_mechanism *mechanism,
-                             native_assembled *what, native_bytes *command)
+                             uint32_t frames_max, const uint8_t *sealed, native_assembled *what,
+                             native_bytes *command)
 {
     self->in_body = false;
     uint8_t flags = self->frame.flags;
-    uint8_t *body = self->is_large ? self->large[self->large_count - 1].data
-                                   : self->small + self->small_used - self->frame.size;
-    native_bytes plain = {body, (size_t)self->frame.size};
     if (skips(self)) {
         if (!(flags & NATIVE_FLAG_MORE))
             *what = NATIVE_ASSEMBLED_DROPPED;
         return NULL;
     }
+    uint8_t *body = self->is_large ? self->large[self->large_count - 1].data
+                                   : self->small + self->small_used - self->frame.size;
+    native_bytes plain = {body, (size_t)self->frame.size};
     if (mechanism) {
-        const char *reason =
-            mechanism->ops->open(mechanism, body, (size_t)self->frame.size, &plain, &flags);
+        const char *reason = mechanism->ops->open(mechanism, sealed ? sealed : body,
+                                                  (size_t)self->frame.size, body, &plain, &flags);
         if (reason)
             return reason;
     }
@@ -190,11 +230,12 @@ static const char *end_frame(native_assembly *self, native_mechanism *mechanism,
         if (self->is_large)
             return "sent a command of 64 KiB or more";
         self->small_used -= (size_t)self->frame.size;
+        self->taken -= self->frame.size;
         return NULL;
     }
     if (self->dropping) {
         drop_frame(self);
-    } else if (self->part_count == NATIVE_FRAMES_MAX) {
+    } else if (self->part_count == frames_max) {
         native_assembly_reset(self);
         self->dropping = true;
     } else {
@@ -211,32 +252,41 @@ static const char *end_frame(native_assembly *self, native_mechanism *mechanism,
 }
 
 native_read native_assembly_feed(native_assembly *self, native_mechanism *mechanism,
-                                 uint64_t frame_bytes_max, native_bytes in, native_assembled *what,
+                                 const native_sizes *sizes, native_bytes in, native_assembled *what,
                                  native_bytes *command)
 {
     native_read result = {0, NULL};
     *what = NATIVE_ASSEMBLED_NOTHING;
     self->sealed = mechanism != NULL;
     if (!self->in_body)
-        result = take_head(self, in, frame_bytes_max);
+        result = take_head(self, mechanism, sizes, in);
     if (result.reason || !self->in_body)
         return result;
     uint64_t missing = self->frame.size - self->received;
     size_t size = in.size - result.used < missing ? in.size - result.used : (size_t)missing;
-    result.reason = take_body(self, in.data + result.used, size);
+    const uint8_t *data = in.data + result.used, *sealed = NULL;
+    if (mechanism && !self->is_large && size == self->frame.size) {
+        // It is opened from where it lies: no copy.
+        sealed = data;
+        result.reason = reserve_body(self) ? NULL : NO_MEMORY;
+        self->small_used += size;
+    } else {
+        result.reason = take_body(self, data, size);
+    }
     result.used += size;
     self->received += size;
+    self->taken += skips(self) ? 0 : size;
     if (!result.reason && self->received == self->frame.size)
-        result.reason = end_frame(self, mechanism, what, command);
+        result.reason = end_frame(self, mechanism, sizes->frames_max, sealed, what, command);
     return result;
 }
 
-native_block *native_assembly_build(native_assembly *self, native_pool *pool)
+native_block *native_assembly_build(native_assembly *self)
 {
     size_t bytes = 0;
     for (uint32_t i = 0; i < self->part_count; i++)
         bytes += self->parts[i].large ? 0 : self->parts[i].size;
-    native_block *block = native_block_take(pool, self->part_count, bytes);
+    native_block *block = native_block_take(self->pool, self->part_count, bytes);
     if (!block)
         return NULL;
     uint8_t *at = native_block_bytes(block);

@@ -5,74 +5,16 @@
 #include <string.h>
 #include <sys/mman.h>
 
-/// Classes: every 64 bytes up to 1 KiB, then 8 steps a doubling up to 128 KiB; larger blocks are
-/// not kept.
-#define FINE_CLASSES     16u
-#define CLASSES          (FINE_CLASSES + 7u * 8u)
-#define CLASS_NONE       UINT32_MAX
-#define CLASSED_SIZE_MAX (128u << 10)
 /// From here on memory is mapped, so that it grows without a copy.
 #define MAPPED_SIZE_MIN (1u << 20)
 
-struct native_pool {
-    native_block *free[CLASSES];
-    uint64_t kept_bytes;
-    uint64_t alive;
-    bool orphaned; ///< the transport was closed
-};
-
-static uint32_t class_of(size_t size)
-{
-    if (size <= 1024)
-        return (uint32_t)((size - 1) / 64);
-    if (size > CLASSED_SIZE_MAX)
-        return CLASS_NONE;
-    uint32_t exponent = 31u - (uint32_t)__builtin_clz((uint32_t)size - 1);
-    return FINE_CLASSES + (exponent - 10) * 8 + (((uint32_t)size - 1) >> (exponent - 3)) - 8;
-}
-
-static size_t class_size(uint32_t size_class)
-{
-    if (size_class < FINE_CLASSES)
-        return (size_class + 1) * 64u;
-    uint32_t exponent = 10 + (size_class - FINE_CLASSES) / 8;
-    uint32_t step = (size_class - FINE_CLASSES) % 8 + 8;
-    return (size_t)(step + 1) << (exponent - 3);
-}
-
-native_pool *native_pool_create(void)
-{
-    return calloc(1, sizeof(native_pool));
-}
-
-void native_pool_destroy(native_pool *pool)
-{
-    for (uint32_t i = 0; i < CLASSES; i++) {
-        while (pool->free[i]) {
-            native_block *block = pool->free[i];
-            pool->free[i] = block->next;
-            free(block);
-        }
-    }
-    pool->kept_bytes = 0;
-    pool->orphaned = true;
-    if (pool->alive == 0)
-        free(pool);
-}
-
-native_block *native_block_take(native_pool *pool, uint32_t frame_count, size_t bytes)
+native_block *native_block_take(transport_pool *pool, uint32_t frame_count, size_t bytes)
 {
     size_t size = sizeof(native_block) + frame_count * sizeof(message_frame) + bytes;
-    uint32_t size_class = class_of(size);
-    native_block *block = size_class == CLASS_NONE ? NULL : pool->free[size_class];
-    if (block) {
-        pool->free[size_class] = block->next;
-        pool->kept_bytes -= class_size(size_class);
-    } else {
-        block = malloc(size_class == CLASS_NONE ? size : class_size(size_class));
-        if (!block)
-            return NULL;
-    }
+    uint32_t size_class;
+    native_block *block = transport_pool_take(pool, size, &size_class);
+    if (!block)
+        return NULL;
     *block = (native_block){
         .head = {.frames = (message_frame *)(block + 1),
                  .dispose = native_block_dispose,
@@ -81,28 +23,16 @@ native_block *native_block_take(native_pool *pool, uint32_t frame_count, size_t 
         .pool = pool,
         .size_class = size_class,
     };
-    pool->alive++;
     return block;
 }
 
 void native_block_dispose(message *head)
 {
     native_block *block = (native_block *)head;
-    native_pool *pool = block->pool;
     for (uint32_t i = 0; i < block->large_count; i++)
         native_large_free(&block->large[i]);
     free(block->large);
-    pool->alive--;
-    size_t size = block->size_class == CLASS_NONE ? 0 : class_size(block->size_class);
-    if (size && !pool->orphaned && pool->kept_bytes + size <= NATIVE_POOL_KEPT_BYTES_MAX) {
-        block->next = pool->free[block->size_class];
-        pool->free[block->size_class] = block;
-        pool->kept_bytes += size;
-        return;
-    }
-    free(block);
-    if (pool->orphaned && pool->alive == 0)
-        free(pool);
+    transport_pool_give(block->pool, block, block->size_class);
 }
 
 static bool is_mapped(const native_large *self)

@@ -1,12 +1,12 @@
-/// block.h: memory of received messages, one allocation each, recycled by size. Called by
+/// block.h: memory of received messages, one allocation each (../pool.h). Called by
 /// assembly.c, peer.c, gather.c, send.c and message_release.
 ///
 ///     | native_block | message_frame x count | bytes |        large frames: mapped, apart
 ///
-/// Invariant: a block is in exactly one place: in use (counted in `alive`) or in the free list of
-/// its class; the pool itself lives until its owner has let go and `alive` is 0.
+/// Invariant: a block's frames lie within its bytes, or in a large frame that it owns.
 #pragma once
 #include "../include/transport.h"
+#include "../pool.h"
 
 /// Unused blocks kept for reuse, in bytes.
 #define NATIVE_POOL_KEPT_BYTES_MAX (32u << 20)
@@ -17,8 +17,6 @@
 /// `frame_count` has 16 bits.
 #define NATIVE_FRAMES_MAX 65535u
 
-typedef struct native_pool native_pool;
-
 typedef struct native_large {
     uint8_t *data;
     size_t capacity;
@@ -26,8 +24,8 @@ typedef struct native_large {
 
 typedef struct native_block {
     message head;
-    struct native_block *next; ///< in the pool, or in a role's queue
-    native_pool *pool;
+    struct native_block *next; ///< in a role's queue
+    transport_pool *pool;
     /// The message as it stood on the wire, heads and bodies, ending with its last frame; NULL when
     /// it did not come in one piece. A relay copies from here.
     const uint8_t *wire;
@@ -36,12 +34,9 @@ typedef struct native_block {
     uint32_t size_class;
 } native_block;
 
-native_pool *native_pool_create(void);
-/// Frees what is unused now, and the rest when the last block in use is disposed of.
-void native_pool_destroy(native_pool *);
 /// A block of `frame_count` frames, not filled in, and `bytes` of memory behind them. NULL: out of
 /// memory.
-native_block *native_block_take(native_pool *, uint32_t frame_count, size_t bytes);
+native_block *native_block_take(transport_pool *, uint32_t frame_count, size_t bytes);
 static inline uint8_t *native_block_bytes(native_block *self)
 {
     return (uint8_t *)(self->head.frames + self->head.frame_count);

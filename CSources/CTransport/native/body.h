@@ -4,13 +4,16 @@
 ///     listen.c      bound addresses, accepting       dial.c        connecting, again and again
 ///     route.c       routing ids, handshake queue     subscribe.c   what a PUB's peer wants
 ///     send.c        sending                          gather.c      events of what was received
-///     notice.c      lines for the log
+///     notice.c      lines for the log                pressure.c    peers that do not read
+///     heartbeat.c   peers that promised to speak     resolve.c     host names
+///     limits.c      what the configuration leaves open
 ///     and without I/O: codec.c, peer.c, traffic.c, assembly.c, block.c, output.c, null.c,
 ///     curve*.c
 ///
 /// Invariant: a connection is in the table until the reactor has let go of its fd. It is in its
 /// role's ring, and in `routes` (ROUTER), exactly while it is ready.
 #pragma once
+#include <netdb.h>
 #include <netinet/in.h>
 #include <sys/un.h>
 
@@ -23,11 +26,11 @@
 #include "peer.h"
 
 /// All peers dial at once after a restart; the kernel cuts this to net.core.somaxconn.
-#define NATIVE_BACKLOG      8192
-#define NATIVE_HANDSHAKE_NS 30000000000ull
-/// Connections that have not finished their handshake; at one more the oldest is closed. Each costs
-/// a descriptor and about 1 KiB.
-#define NATIVE_HANDSHAKES_MAX 8192u
+#define NATIVE_BACKLOG 8192
+/// How long a connect may take.
+#define NATIVE_CONNECT_NS 30000000000ull
+/// Descriptors that accepting leaves for the hub's links, and for what others open.
+#define NATIVE_SPARE_DESCRIPTORS 16
 /// After a failure to connect: doubled each time, cut by up to half at random.
 #define NATIVE_DIAL_NS_MIN 100000000ull
 #define NATIVE_DIAL_NS_MAX 2000000000ull
@@ -45,7 +48,7 @@
 #define NATIVE_KEEPALIVE_IDLE_S     120
 #define NATIVE_KEEPALIVE_COUNT      4
 #define NATIVE_KEEPALIVE_INTERVAL_S 30
-/// Lines that wait to be logged; more of them are counted.
+/// Kinds of lines for the log; more of them share.
 #define NATIVE_NOTICES_MAX 64u
 #define NATIVE_NOTICE_SIZE 256u
 /// Tags of watches: connects in progress, by role.
@@ -57,6 +60,9 @@ typedef union native_address {
     struct sockaddr_in6 ipv6;
     struct sockaddr_un path;
 } native_address;
+
+/// A host name that is being looked up.
+typedef struct native_question native_question;
 
 /// A gathered write in progress.
 typedef struct native_flight {
@@ -84,7 +90,11 @@ typedef struct native_connection {
     native_flight *flight;                               ///< while `sending`
     struct native_connection *ring_next, *ring_previous; ///< handshakes, then the role's
     uint64_t handshake_end_ns;
-    native_topics topics; ///< PUB
+    uint64_t counted_bytes;    ///< of `output`, in `waiting_bytes`
+    uint64_t unfinished_bytes; ///< that came of a message that is not whole
+    struct native_connection *heartbeat_next, *heartbeat_previous; ///< a ring; NULL: no promise
+    uint64_t silent_end_ns; ///< by then the peer promised to speak
+    native_topics topics;   ///< PUB
     int fd;
     uint32_t index; ///< in the table, and the reactor's tag
     atom id;        ///< ROUTER, once ready; counted
@@ -93,7 +103,9 @@ typedef struct native_connection {
     bool closing; ///< the reactor still has the fd
     bool dirty;   ///< in the dirty list
     bool sending;
-    bool broken; ///< out of memory while queueing: to be closed
+    bool broken;    ///< out of memory while queueing: to be closed
+    bool throttled; ///< a client that is not read: too much waits for it
+    bool heard;     ///< since its last promise to speak
 } native_connection;
 
 typedef struct native_pending {
@@ -104,19 +116,27 @@ typedef struct native_pending {
 
 typedef struct native_role {
     native_link link;
-    bool exists, paused;
+    bool exists;
+    bool paused; ///< by transport_pause
+    bool pushed; ///< by pressure.c
     bool router, publishes;
     char *url;
     endpoint parsed;
     // bound
     int listener;
-    char *endpoint;     ///< as it was bound
-    char *unlink_path;  ///< ipc: removed at the end
-    uint64_t accept_ns; ///< accepting rests until then; UINT64_MAX: it does not rest
+    bool full;                 ///< accepts nobody
+    bool short_of_descriptors; ///< likewise, until accept_ns
+    uint32_t peer_count;       ///< ready
+    char *endpoint;            ///< as it was bound
+    char *unlink_path;         ///< ipc: removed at the end
+    uint64_t accept_ns;        ///< accepting rests until then; UINT64_MAX: it does not rest
     // connecting
     int dial_fd;      ///< a connect in progress
     uint64_t dial_ns; ///< the next try, or when the present one is given up; UINT64_MAX: none
     uint32_t failures;
+    native_address address; ///< as last known
+    socklen_t address_size; ///< 0: not known
+    native_question *question;
     native_pending *pending_first, *pending_last;
     uint64_t pending_bytes;
     // received
@@ -126,7 +146,24 @@ typedef struct native_role {
     uint32_t route_capacity;
 } native_role;
 
+/// What peers can cause again and again.
+typedef struct native_notice_kind {
+    uint32_t hash; ///< 0: free
+    uint32_t swallowed;
+    uint64_t told_ns;
+    bool queued;
+    char text[NATIVE_NOTICE_SIZE];
+} native_notice_kind;
+
+typedef struct native_notices {
+    uint64_t expires_ns; ///< when counts are to be told
+    uint32_t first, count;
+    uint8_t queue[NATIVE_NOTICES_MAX]; ///< indexes of kinds
+    native_notice_kind kinds[NATIVE_NOTICES_MAX];
+} native_notices;
+
 typedef struct native_body {
+    transport_limits limits; ///< none is 0
     native_role roles[TRANSPORT_ROLES];
     native_connection **table;
     uint32_t *free_indexes, *dirty;
@@ -141,13 +178,15 @@ typedef struct native_body {
     bool subscribed, tell_subscribed;
     bool stalled;             ///< the table of handles was full
     native_curve_keys *curve; ///< NULL: mechanism NULL
-    native_pool *pool;
+    transport_pool *pool;
     native_chunks chunks;
     native_flight *flights;
     transport_hold *hold;
     reactor_sink sink;
-    uint32_t notice_first, notice_count, notices_lost;
-    char notices[NATIVE_NOTICES_MAX][NATIVE_NOTICE_SIZE];
+    native_connection *heartbeats; ///< a ring
+    uint64_t heartbeat_ns;         ///< when it is looked at; UINT64_MAX: it is empty
+    int descriptor_max;            ///< higher ones are not accepted
+    native_notices notices;
 } native_body;
 
 static inline native_body *native_of(const transport *self)
@@ -160,18 +199,61 @@ static inline const reactor_stream_ops *native_streams(const transport *self)
     return self->reactor->ops->streams;
 }
 
-/// notice.c
-void native_notice(transport *, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static inline bool native_role_rests(const native_role *role)
+{
+    return role->paused || role->pushed;
+}
+
+/// notice.c: `role` and `cause` make the kind of a line.
+void native_notice(transport *, uint32_t role, const char *cause, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+/// Where the line is to be written now, or NULL: it was only counted.
+native_notice_kind *native_notice_due(transport *, uint32_t role, const char *cause);
+void native_notices_expire(transport *, uint64_t now_ns);
 bool native_next_notice(transport *, char *text, size_t text_size);
+
+/// pressure.c
+/// Reads this connection, or not, as its role and what waits for it have it.
+void native_read_or_rest(native_connection *);
+void native_role_read_or_rest(transport *, transport_role);
+/// May close the connection.
+void native_account_change(native_connection *);
+static inline void native_account(native_connection *connection)
+{
+    if (connection->output.bytes != connection->counted_bytes)
+        native_account_change(connection);
+}
+/// That `bytes` came of a message that is not whole. May close this connection, or another.
+void native_unfinished_change(native_connection *, uint64_t bytes);
+/// One ready peer of a bound address more, or less.
+void native_count_peer(native_connection *, int32_t change);
+
+/// limits.c: the defaults where `given` is 0, and what can be had where it is too much.
+transport_limits native_limits(const transport_limits *given);
+/// Descriptors above are not for accepting.
+int native_descriptor_max(void);
+
+/// heartbeat.c
+/// The peer will have spoken again in `tenths` of a second, or is gone.
+void native_heartbeat_promise(native_connection *, uint32_t tenths);
+void native_heartbeat_end(native_connection *);
+void native_heartbeats_expire(transport *, uint64_t now_ns);
 
 /// listen.c
 bool native_listen(transport *, transport_role, transport_error *);
 void native_unlisten(transport *, transport_role);
 void native_accepted(void *context, uint64_t tag, int32_t result);
 void native_accept_again(transport *, uint64_t now_ns);
-/// NULL, or why the address cannot be had. `size` is the address's.
-const char *native_resolve(const endpoint *, bool binds, native_address *, socklen_t *size);
 void native_set_tcp_options(int fd);
+
+/// resolve.c: NULL, or why the address cannot be had.
+/// May wait for the resolver. `size` is the address's.
+const char *native_resolve(const endpoint *, bool binds, native_address *, socklen_t *size);
+/// Asks again where the host is, without waiting.
+void native_resolve_begin(native_role *);
+/// Into `role.address`, if there is an answer.
+const char *native_resolve_end(native_role *);
+void native_resolve_free(native_role *);
 
 /// dial.c
 void native_dial(transport *, transport_role, uint64_t now_ns);

@@ -26,8 +26,10 @@ static const char *judge_first_bytes(const uint8_t *bytes, size_t size)
     if (bytes[0] == 0xff)
         return NULL;
     for (size_t i = 0; i < sizeof HTTP / sizeof HTTP[0]; i++) {
-        if (memcmp(bytes, HTTP[i], size < 4 ? size : 4) == 0)
-            return "speaks HTTP, not ZMTP: something else knocked at this port";
+        if (memcmp(bytes, HTTP[i], size < 4 ? size : 4) != 0)
+            continue;
+        // Fewer bytes might become something else: the reason must not depend on how they came.
+        return size < 4 ? NULL : "speaks HTTP, not ZMTP: something else knocked at this port";
     }
     if (bytes[0] == 0x16)
         return "speaks TLS, not ZMTP: something else knocked at this port";

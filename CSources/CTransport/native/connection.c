@@ -83,11 +83,16 @@ static const char *host_ready(native_peer *peer, native_bytes identity)
     const char *reason = role->router ? native_route_add(connection, identity) : NULL;
     if (reason)
         return reason;
+    if (role->peer_count >= body->limits.peers_max) {
+        self->counters.dropped_peers++;
+        return "came when there were as many peers as allowed";
+    }
     connection->ready = true;
     native_ring_add(&role->ring, connection);
+    native_count_peer(connection, 1);
     role->failures = 0;
-    if (role->paused)
-        native_streams(self)->pause(self->reactor, connection->fd, true);
+    if (native_role_rests(role))
+        native_read_or_rest(connection);
     if (role->link.socket == NATIVE_SUB)
         native_subscribe_all(connection);
     if (role->link.socket == NATIVE_DEALER)
@@ -111,7 +116,8 @@ void native_connection_open(transport *self, transport_role which, int fd)
     native_role *role = &body->roles[which];
     native_connection *connection = reserve_index(body) ? calloc(1, sizeof *connection) : NULL;
     if (!connection) {
-        native_notice(self, "out of memory for a connection of the %s address; it is closed",
+        native_notice(self, which, "no memory",
+                      "out of memory for a connection of the %s address; it is closed",
                       transport_role_name(which));
         close(fd);
         return;
@@ -132,7 +138,8 @@ void native_connection_open(transport *self, transport_role which, int fd)
         native_handshake_begin(connection, now_ns);
         return;
     }
-    native_notice(self, "cannot read a connection of the %s address: %s; it is closed",
+    native_notice(self, which, "cannot read",
+                  "cannot read a connection of the %s address: %s; it is closed",
                   transport_role_name(which), strerror(-rc));
     native_peer_close(&connection->peer);
     close(fd);
@@ -147,6 +154,12 @@ static void say_why(const native_connection *connection, const char *reason)
     native_address peer;
     socklen_t size = sizeof peer;
     char host[INET6_ADDRSTRLEN] = "", text[80] = "";
+    // A dialer that is refused again and again says so once.
+    if (!transport_role_binds((transport_role)connection->role) && role->failures > 0)
+        return;
+    native_notice_kind *notice = native_notice_due(connection->owner, connection->role, reason);
+    if (!notice)
+        return;
     bool known = getpeername(connection->fd, &peer.head, &size) == 0;
     if (known && peer.head.sa_family == AF_INET)
         snprintf(text, sizeof text, " %s:%u",
@@ -156,11 +169,9 @@ static void say_why(const native_connection *connection, const char *reason)
         snprintf(text, sizeof text, " [%s]:%u",
                  inet_ntop(AF_INET6, &peer.ipv6.sin6_addr, host, sizeof host),
                  ntohs(peer.ipv6.sin6_port));
-    // A dialer that is refused again and again says so once.
-    if (!transport_role_binds((transport_role)connection->role) && role->failures > 0)
-        return;
-    native_notice(connection->owner, "a peer of the %s address%s %s; its connection is closed",
-                  transport_role_name((transport_role)connection->role), text, reason);
+    snprintf(notice->text, sizeof notice->text,
+             "a peer of the %s address%s %s; its connection is closed",
+             transport_role_name((transport_role)connection->role), text, reason);
 }
 
 void native_connection_close(native_connection *connection, const char *reason)
@@ -172,15 +183,22 @@ void native_connection_close(native_connection *connection, const char *reason)
         return;
     if (reason)
         say_why(connection, reason);
-    if (connection->ready)
+    if (connection->ready) {
         native_ring_remove(&role->ring, connection);
-    else
+        native_count_peer(connection, -1);
+    } else {
         native_handshake_end(connection);
+    }
+    native_heartbeat_end(connection);
     native_route_remove(connection);
     native_topics_free(&connection->topics);
     native_peer_close(&connection->peer);
     connection->closing = true;
     connection->ready = connection->dirty = false;
+    if (connection->counted_bytes > 0)
+        native_account_change(connection);
+    if (connection->unfinished_bytes > 0)
+        native_unfinished_change(connection, 0);
     body->closing_count++;
     if (!transport_role_binds((transport_role)connection->role))
         native_dial_later(self, (transport_role)connection->role, transport_now_ns());
@@ -209,25 +227,6 @@ static const char *why_gone(const native_connection *connection)
                ? "went away during its greeting, as libzmq does when it expects another security "
                  "mechanism; give both sides keys, or none"
                : "went away during its handshake";
-}
-
-void native_received(void *context, uint64_t tag, const uint8_t *data, int32_t size)
-{
-    transport *self = context;
-    native_connection *connection = native_of(self)->table[tag];
-    const char *reason = NULL;
-    if (size > 0) {
-        reason = native_peer_feed(&connection->peer, (native_bytes){data, (size_t)size});
-        if (connection->peer.dropped_messages > 0)
-            native_notice(self, "a message of more than %u frames on the %s address was dropped",
-                          NATIVE_FRAMES_MAX, transport_role_name((transport_role)connection->role));
-        connection->peer.dropped_messages = 0;
-        if (!reason)
-            return;
-    } else {
-        reason = why_gone(connection);
-    }
-    native_connection_close(connection, reason);
 }
 
 static native_flight *take_flight(native_body *body)
@@ -262,39 +261,87 @@ void native_sent(void *context, uint64_t tag, int32_t result)
     native_output_advance(&connection->output, &body->chunks, self->messages, (uint64_t)result);
     if (connection->output.count > 0)
         native_connection_mark_dirty(connection);
+    native_account(connection);
 }
 
-static void write_out(native_connection *connection)
+/// NULL, or why the connection is to be closed; an empty text: nothing to be said.
+static const char *write_some(native_connection *connection)
 {
     transport *self = connection->owner;
     native_body *body = native_of(self);
-    if (connection->broken) {
-        native_connection_close(connection, "has more queued than there is memory for");
-        return;
-    }
+    if (connection->broken)
+        return "has more queued than there is memory for";
     while (connection->output.count > 0 && !connection->sending) {
         native_flight *flight = connection->flight = take_flight(body);
         if (!flight)
-            return; // the next send tries again
+            return NULL; // the next send tries again
         uint32_t count =
             native_output_vectors(&connection->output, flight->vectors, NATIVE_FLIGHT_VECTORS);
         flight->header = (struct msghdr){.msg_iov = flight->vectors, .msg_iovlen = count};
         int32_t sent = native_streams(self)->send(self->reactor, connection->fd, &flight->header);
         if (sent == -EINPROGRESS) {
             connection->sending = true;
-            return;
+            return NULL;
         }
         end_flight(connection);
         if (sent == -EBUSY) { // the reactor's queue is full: with the next turn
             native_connection_mark_dirty(connection);
-            return;
+            return NULL;
         }
         if (sent < 0) {
-            native_connection_close(connection, why_gone(connection));
-            return;
+            const char *reason = why_gone(connection);
+            return reason ? reason : "";
         }
         native_output_advance(&connection->output, &body->chunks, self->messages, (uint64_t)sent);
     }
+    return NULL;
+}
+
+static void take_news(native_connection *connection)
+{
+    native_peer *peer = &connection->peer;
+    transport_role which = (transport_role)connection->role;
+    if (peer->dropped_messages > 0)
+        native_notice(connection->owner, which, "too many frames",
+                      "a message of more than %u frames on the %s address was dropped",
+                      peer->link->sizes.frames_max, transport_role_name(which));
+    if (peer->promised_tenths > 0)
+        native_heartbeat_promise(connection, peer->promised_tenths);
+    peer->dropped_messages = peer->promised_tenths = 0;
+    peer->has_news = false;
+}
+
+void native_received(void *context, uint64_t tag, const uint8_t *data, int32_t size)
+{
+    transport *self = context;
+    native_connection *connection = native_of(self)->table[tag];
+    const char *reason = NULL;
+    if (size > 0) {
+        connection->heard = true;
+        reason = native_peer_feed(&connection->peer, (native_bytes){data, (size_t)size});
+        uint64_t unfinished = native_peer_unfinished(&connection->peer);
+        if (connection->peer.has_news)
+            take_news(connection);
+        if (!reason) {
+            if (unfinished != connection->unfinished_bytes)
+                native_unfinished_change(connection, unfinished);
+            return;
+        }
+        if (connection->peer.handshake)
+            write_some(connection); // an ERROR says why; what cannot be written is lost
+    } else {
+        reason = why_gone(connection);
+    }
+    native_connection_close(connection, reason);
+}
+
+static void write_out(native_connection *connection)
+{
+    const char *reason = write_some(connection);
+    if (reason)
+        native_connection_close(connection, *reason ? reason : NULL);
+    else
+        native_account(connection);
 }
 
 void native_flush(transport *self)

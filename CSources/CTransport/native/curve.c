@@ -112,10 +112,10 @@ static native_step curve_step(native_mechanism *base, native_bytes body,
     return step;
 }
 
-static const char *curve_open(native_mechanism *base, uint8_t *body, size_t size,
-                              native_bytes *plain, uint8_t *flags)
+static const char *curve_open(native_mechanism *base, const uint8_t *body, size_t size,
+                              uint8_t *out, native_bytes *plain, uint8_t *flags)
 {
-    return curve_channel_open(&((curve_state *)base)->channel, body, size, plain, flags);
+    return curve_channel_open(&((curve_state *)base)->channel, body, size, out, plain, flags);
 }
 
 static void curve_seal(native_mechanism *base, uint8_t flags, native_bytes plain, uint8_t *out)

@@ -25,8 +25,8 @@ void curve_channel_key(curve_channel *self, const uint8_t shared[NATIVE_CURVE_KE
     crypto_core_hsalsa20(self->receive_key, server ? FROM_CLIENT : FROM_SERVER, shared, NULL);
 }
 
-const char *curve_channel_open(curve_channel *self, uint8_t *body, size_t size, native_bytes *plain,
-                               uint8_t *flags)
+const char *curve_channel_open(curve_channel *self, const uint8_t *body, size_t size, uint8_t *out,
+                               native_bytes *plain, uint8_t *flags)
 {
     if (size < sizeof NAME || memcmp(body, NAME, sizeof NAME) != 0)
         return "sent something else than a CURVE MESSAGE";
@@ -46,16 +46,16 @@ const char *curve_channel_open(curve_channel *self, uint8_t *body, size_t size, 
     // The stream begins at the authenticator's key: what becomes of the head does not matter.
     uint8_t counter[8];
     memcpy(counter, body + NONCE_AT, sizeof counter);
-    crypto_stream_salsa20_xor(body, body, size, counter, self->receive_key);
-    memset(body, 0, SEALED_AT); // part of the stream
-    uint8_t inner = body[SEALED_AT];
+    crypto_stream_salsa20_xor(out, body, size, counter, self->receive_key);
+    memset(out, 0, SEALED_AT); // part of the stream
+    uint8_t inner = out[SEALED_AT];
     if (inner & ~(INNER_MORE | INNER_COMMAND))
         return "sent a CURVE MESSAGE with reserved flags";
     if (inner == (INNER_MORE | INNER_COMMAND))
         return "sent a command with the MORE flag";
     *flags = (inner & INNER_MORE ? NATIVE_FLAG_MORE : 0) |
              (inner & INNER_COMMAND ? NATIVE_FLAG_COMMAND : 0);
-    *plain = (native_bytes){body + NATIVE_CURVE_OVERHEAD, size - NATIVE_CURVE_OVERHEAD};
+    *plain = (native_bytes){out + NATIVE_CURVE_OVERHEAD, size - NATIVE_CURVE_OVERHEAD};
     return NULL;
 }
 

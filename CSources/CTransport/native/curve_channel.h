@@ -1,4 +1,4 @@
-/// curve_channel.h: a CURVE connection's traffic: frames sealed and opened in place. Called by
+/// curve_channel.h: a CURVE connection's traffic: frames sealed and opened. Called by
 /// curve.c.
 ///
 ///     sealed body   | 7 "MESSAGE" | nonce 8 | authenticator 16 | flags 1 | the frame's bytes |
@@ -22,8 +22,8 @@ typedef struct curve_channel {
 /// `shared`: crypto_box_beforenm's of the two short-term keys. The nonces stay as they are.
 void curve_channel_key(curve_channel *, const uint8_t shared[NATIVE_CURVE_KEY_SIZE], bool server);
 /// As native_mechanism_ops' `open` and `seal`.
-const char *curve_channel_open(curve_channel *, uint8_t *body, size_t size, native_bytes *plain,
-                               uint8_t *flags);
+const char *curve_channel_open(curve_channel *, const uint8_t *body, size_t size, uint8_t *out,
+                               native_bytes *plain, uint8_t *flags);
 void curve_channel_seal(curve_channel *, uint8_t flags, native_bytes plain, uint8_t *out);
 
 /// The counter's bytes on the wire.

@@ -29,6 +29,7 @@ void native_dial_later(transport *self, transport_role which, uint64_t now_ns)
     pause_ns -= next_random(body) % (pause_ns / 2);
     role->failures++;
     role->dial_ns = now_ns + pause_ns;
+    native_resolve_begin(role); // it may have moved
 }
 
 static void fail(transport *self, transport_role which, const char *reason, uint64_t now_ns)
@@ -36,7 +37,8 @@ static void fail(transport *self, transport_role which, const char *reason, uint
     native_role *role = &native_of(self)->roles[which];
     // Once: an address that stays silent would fill the log.
     if (role->failures == 0)
-        native_notice(self, "cannot connect to the %s url %.120s: %s; trying again",
+        native_notice(self, which, "cannot connect",
+                      "cannot connect to the %s url %.120s: %s; trying again",
                       transport_role_name(which), role->url, reason);
     native_dial_later(self, which, now_ns);
 }
@@ -44,21 +46,18 @@ static void fail(transport *self, transport_role which, const char *reason, uint
 void native_dial(transport *self, transport_role which, uint64_t now_ns)
 {
     native_role *role = &native_of(self)->roles[which];
-    native_address address;
-    socklen_t size = 0;
     role->dial_ns = UINT64_MAX;
-    // A host name is asked for each time: it may have moved. Numbers cost nothing.
-    const char *problem = native_resolve(&role->parsed, false, &address, &size);
+    const char *problem = native_resolve_end(role);
     if (problem) {
         fail(self, which, problem, now_ns);
         return;
     }
-    int fd = socket(address.head.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int fd = socket(role->address.head.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0) {
         fail(self, which, strerror(errno), now_ns);
         return;
     }
-    if (connect(fd, &address.head, size) == 0) {
+    if (connect(fd, &role->address.head, role->address_size) == 0) {
         native_connection_open(self, which, fd);
         return;
     }
@@ -71,7 +70,7 @@ void native_dial(transport *self, transport_role which, uint64_t now_ns)
         return;
     }
     role->dial_fd = fd;
-    role->dial_ns = now_ns + NATIVE_HANDSHAKE_NS;
+    role->dial_ns = now_ns + NATIVE_CONNECT_NS;
 }
 
 void native_dial_close(transport *self, transport_role which)

@@ -54,7 +54,7 @@ void native_drop_received(transport *self, transport_role which)
 static bool has_messages(const native_body *body)
 {
     for (int which = 0; which < TRANSPORT_ROLES; which++) {
-        if (body->roles[which].first && !body->roles[which].paused)
+        if (body->roles[which].first && !native_role_rests(&body->roles[which]))
             return true;
     }
     return false;
@@ -107,7 +107,7 @@ uint32_t native_gather(transport *self, transport_event *events, uint32_t capaci
     uint32_t count = transport_hold_gather(body->hold, events, capacity);
     for (size_t i = 0; i < sizeof ORDER / sizeof ORDER[0]; i++) {
         native_role *role = &body->roles[ORDER[i]];
-        if (!role->paused)
+        if (!native_role_rests(role))
             count += gather_role(self, role, events + count, capacity - count);
     }
     if (body->tell_subscribed && count < capacity) {

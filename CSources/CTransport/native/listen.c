@@ -5,9 +5,6 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ifaddrs.h>
-#include <net/if.h>
-#include <netdb.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,76 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../reactor/stream_table.h"
 #include "body.h"
-
-static const char *resolve_path(const endpoint *parsed, native_address *out, socklen_t *size)
-{
-    size_t length = strlen(parsed->path);
-    memset(out, 0, sizeof *out);
-    out->path.sun_family = AF_UNIX;
-    memcpy(out->path.sun_path, parsed->path, length);
-    *size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length + 1);
-    if (parsed->path[0] == '@') { // the abstract name space: no terminator, no file
-        out->path.sun_path[0] = 0;
-        *size -= 1;
-    }
-    return NULL;
-}
-
-/// The address of an interface of that name, as libzmq lets one write it.
-static bool resolve_interface(const char *name, int family, native_address *out)
-{
-    struct ifaddrs *all = NULL;
-    bool found = false;
-    if (getifaddrs(&all) != 0)
-        return false;
-    for (struct ifaddrs *each = all; each && !found; each = each->ifa_next) {
-        found = each->ifa_addr && each->ifa_addr->sa_family == family &&
-                strcmp(each->ifa_name, name) == 0;
-        if (found && family == AF_INET)
-            memcpy(&out->ipv4, each->ifa_addr, sizeof out->ipv4);
-        else if (found)
-            memcpy(&out->ipv6, each->ifa_addr, sizeof out->ipv6);
-    }
-    freeifaddrs(all);
-    return found;
-}
-
-const char *native_resolve(const endpoint *parsed, bool binds, native_address *out, socklen_t *size)
-{
-    if (parsed->kind == ENDPOINT_IPC)
-        return resolve_path(parsed, out, size);
-    bool any = strcmp(parsed->host, "*") == 0;
-    struct addrinfo hints = {.ai_family = parsed->bracketed ? AF_INET6 : AF_UNSPEC,
-                             .ai_socktype = SOCK_STREAM,
-                             .ai_flags = binds ? AI_PASSIVE : 0};
-    struct addrinfo *found = NULL;
-    memset(out, 0, sizeof *out);
-    *size = sizeof out->ipv4;
-    if (any) {
-        out->ipv4.sin_family = AF_INET;
-    } else if (binds && resolve_interface(parsed->host, AF_INET, out)) {
-        out->ipv4.sin_port = 0;
-    } else {
-        int rc = getaddrinfo(parsed->host, NULL, &hints, &found);
-        if (rc != 0)
-            return rc == EAI_SYSTEM ? strerror(errno) : gai_strerror(rc);
-        // Of a name with both, libzmq takes the IPv4 address.
-        struct addrinfo *best = found;
-        for (struct addrinfo *each = found; each; each = each->ai_next) {
-            if (each->ai_family == AF_INET && best->ai_family != AF_INET)
-                best = each;
-        }
-        memcpy(out, best->ai_addr, best->ai_addrlen);
-        *size = best->ai_addrlen;
-        freeaddrinfo(found);
-    }
-    if (out->head.sa_family == AF_INET6)
-        out->ipv6.sin6_port = htons(parsed->port);
-    else
-        out->ipv4.sin_port = htons(parsed->port);
-    return NULL;
-}
 
 void native_set_tcp_options(int fd)
 {
@@ -204,14 +133,23 @@ void native_unlisten(transport *self, transport_role which)
 void native_accepted(void *context, uint64_t tag, int32_t result)
 {
     transport *self = context;
-    native_role *role = &native_of(self)->roles[tag];
+    transport_role which = (transport_role)tag;
+    native_role *role = &native_of(self)->roles[which];
+    if (result > native_of(self)->descriptor_max) {
+        // The last ones are for the hub's links. Whoever waits in the backlog waits a little more.
+        close(result);
+        result = -EMFILE;
+        role->short_of_descriptors = true;
+        native_streams(self)->pause(self->reactor, role->listener, true);
+    }
     if (result >= 0) {
-        native_connection_open(self, (transport_role)tag, result);
+        native_connection_open(self, which, result);
         return;
     }
-    bool rests = result == -EMFILE || result == -ENFILE || result == -ENOBUFS || result == -ENOMEM;
-    native_notice(self, "cannot accept a connection on the %s address: %s; %s",
-                  transport_role_name((transport_role)tag), strerror(-result),
+    bool rests = reactor_accept_rests(result);
+    native_notice(self, which, strerror(-result),
+                  "cannot accept a connection on the %s address: %s; %s",
+                  transport_role_name(which), strerror(-result),
                   rests ? "accepting rests until one can be; raise ulimit -n" : "going on");
     if (rests)
         role->accept_ns = transport_now_ns() + NATIVE_ACCEPT_REST_NS;
@@ -224,6 +162,9 @@ void native_accept_again(transport *self, uint64_t now_ns)
         if (role->accept_ns > now_ns)
             continue;
         role->accept_ns = UINT64_MAX;
+        if (role->short_of_descriptors)
+            native_streams(self)->pause(self->reactor, role->listener, role->full);
+        role->short_of_descriptors = false;
         native_streams(self)->accept_again(self->reactor, role->listener);
     }
 }

@@ -37,10 +37,11 @@ typedef struct native_mechanism_ops {
     /// For each command of the peer (`body`: name size, name, data) until `done`.
     native_step (*step)(native_mechanism *, native_bytes body,
                         uint8_t out[NATIVE_HANDSHAKE_COMMAND_MAX]);
-    /// Opens a frame's body in place: `plain` lies within it, `flags` are the inner frame's
-    /// (MORE, COMMAND). NULL, or the reason. A NULL function: frames travel as they are.
-    const char *(*open)(native_mechanism *, uint8_t *body, size_t size, native_bytes *plain,
-                        uint8_t *flags);
+    /// Opens a frame's `body` into `out`, which has as much room and may be the same place: `plain`
+    /// lies within it, `flags` are the inner frame's (MORE, COMMAND). NULL, or the reason.
+    /// A NULL function: frames travel as they are.
+    const char *(*open)(native_mechanism *, const uint8_t *body, size_t size, uint8_t *out,
+                        native_bytes *plain, uint8_t *flags);
     /// Writes the sealed body of a frame: exactly `plain.size + seal_overhead` bytes.
     void (*seal)(native_mechanism *, uint8_t flags, native_bytes plain, uint8_t *out);
     size_t seal_overhead;

@@ -53,7 +53,11 @@ static bool open_role(transport *self, const transport_config *config, transport
     role->exists = true;
     role->url = strdup(config->url[which]);
     endpoint_parse(config->url[which], transport_role_binds(which), &role->parsed);
-    role->link.frame_bytes_max = config->frame_bytes_max ? config->frame_bytes_max : INT64_MAX;
+    const transport_limits *limits = &native_of(self)->limits;
+    role->link.sizes.message_bytes_max = limits->message_bytes_max;
+    role->link.sizes.frames_max = limits->message_frames_max;
+    role->link.sizes.frame_bytes_max =
+        config->frame_bytes_max ? config->frame_bytes_max : limits->message_bytes_max;
     if (!role->url || !native_link_set_metadata(&role->link, config->identity[which]))
         return transport_fail(error, TRANSPORT_STAGE_SYSTEM,
                               "out of memory; free some and start again");
@@ -66,6 +70,8 @@ static bool open_role(transport *self, const transport_config *config, transport
                               "the host of the %s url %.200s is not known; check its spelling or "
                               "give its address",
                               transport_role_name(which), role->url);
+    if (native_resolve(&role->parsed, false, &role->address, &role->address_size) != NULL)
+        role->address_size = 0; // a resolver that is away for a moment: asked again
     native_dial(self, which, transport_now_ns());
     return true;
 }
@@ -153,6 +159,7 @@ static void free_role(transport *self, transport_role which)
     native_role *role = &native_of(self)->roles[which];
     native_drop_pending(self, which);
     native_drop_received(self, which);
+    native_resolve_free(role);
     free(role->link.metadata);
     free(role->url);
     free(role->endpoint);
@@ -181,7 +188,7 @@ static void body_close(transport *self, uint64_t linger_ns)
     native_chunks_free(&body->chunks);
     free_keys(body);
     if (body->pool)
-        native_pool_destroy(body->pool);
+        transport_pool_destroy(body->pool);
     free(body->table);
     free(body->free_indexes);
     free(body->dirty);
@@ -199,7 +206,10 @@ static bool body_open(transport *self, const transport_config *config, transport
     body->random = seed * 0x9e3779b97f4a7c15ull | 1;
     body->next_id = (uint32_t)(body->random >> 32);
     body->engine_dealer = config->engine_dealer;
-    body->pool = native_pool_create();
+    body->limits = native_limits(&config->limits);
+    body->descriptor_max = native_descriptor_max();
+    body->heartbeat_ns = body->notices.expires_ns = UINT64_MAX;
+    body->pool = transport_pool_create(NATIVE_POOL_KEPT_BYTES_MAX);
     body->hold =
         transport_hold_create(config->hold_ns, config->hold_bytes_max, native_send_to_engine);
     body->sink = (reactor_sink){self, native_accepted, native_received, native_sent, native_closed};
@@ -246,6 +256,8 @@ static uint64_t body_deadline_ns(const transport *self)
 {
     const native_body *body = native_of(self);
     uint64_t deadline_ns = transport_hold_deadline_ns(body->hold);
+    deadline_ns = earlier(deadline_ns, body->heartbeat_ns);
+    deadline_ns = earlier(deadline_ns, body->notices.expires_ns);
     if (body->handshakes)
         deadline_ns = earlier(deadline_ns, body->handshakes->handshake_end_ns);
     for (int which = 0; which < TRANSPORT_ROLES; which++) {
@@ -259,6 +271,8 @@ static void body_expire(transport *self, uint64_t now_ns)
 {
     native_body *body = native_of(self);
     native_handshakes_expire(self, now_ns);
+    native_heartbeats_expire(self, now_ns);
+    native_notices_expire(self, now_ns);
     native_dial_expire(self, now_ns);
     native_accept_again(self, now_ns);
     if (now_ns >= transport_hold_deadline_ns(body->hold))
@@ -271,11 +285,7 @@ static void body_pause(transport *self, transport_role which, bool paused)
     if (role->paused == paused)
         return;
     role->paused = paused;
-    native_connection *connection = role->ring;
-    while (connection) {
-        native_streams(self)->pause(self->reactor, connection->fd, paused);
-        connection = connection->ring_next == role->ring ? NULL : connection->ring_next;
-    }
+    native_role_read_or_rest(self, which);
 }
 
 static const char *body_endpoint(const transport *self, transport_role which)

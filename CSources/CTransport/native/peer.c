@@ -1,6 +1,7 @@
 /// peer.c: see peer.h. The handshake; traffic.c has what follows it.
 #include "peer.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -110,6 +111,23 @@ static void send_handshake_command(native_peer *self, native_bytes body)
     self->host->output(self, (native_bytes){frame, size + body.size});
 }
 
+/// Tells a peer why it is not taken, for good: libzmq does not dial again after that. Hence not for
+/// what may pass (too many peers, too slow), which just closes.
+static const char *refuse(native_peer *self, const char *reason)
+{
+    // Of CURVE's two sides only the server may.
+    if (!self->link->server && self->link->mechanism != &NATIVE_NULL)
+        return reason;
+    uint8_t body[8 + 255];
+    char text[256];
+    snprintf(text, sizeof text, "it %s", reason);
+    size_t size = native_command_begin(body, "ERROR"), text_size = strlen(text);
+    body[size++] = (uint8_t)text_size;
+    memcpy(body + size, text, text_size);
+    send_handshake_command(self, (native_bytes){body, size + text_size});
+    return reason;
+}
+
 static const char *apply_step(native_peer *self, const native_step *step, const uint8_t *out)
 {
     if (step->reason)
@@ -117,7 +135,7 @@ static const char *apply_step(native_peer *self, const native_step *step, const 
     if (step->metadata.data) {
         const char *reason = read_metadata(self, step->metadata);
         if (reason)
-            return reason;
+            return refuse(self, reason);
     }
     if (step->out_size > 0)
         send_handshake_command(self, (native_bytes){out, step->out_size});
@@ -125,7 +143,7 @@ static const char *apply_step(native_peer *self, const native_step *step, const 
         return NULL;
     native_handshake *handshake = self->handshake;
     if (!handshake->has_metadata)
-        return "does not say its socket type";
+        return refuse(self, "does not say its socket type");
     self->phase = NATIVE_PHASE_TRAFFIC;
     self->handshake = NULL;
     native_bytes identity = {handshake->identity, handshake->identity_size};
@@ -158,10 +176,11 @@ static native_read feed_handshake(native_peer *self, native_bytes in)
 {
     native_assembled what;
     native_bytes body;
-    if (!self->assembly && !(self->assembly = native_assembly_create()))
+    if (!self->assembly && !(self->assembly = native_assembly_create(self->link->pool)))
         return (native_read){0, NO_MEMORY};
-    native_read result =
-        native_assembly_feed(self->assembly, NULL, NATIVE_HANDSHAKE_COMMAND_MAX, in, &what, &body);
+    static const native_sizes SIZES = {NATIVE_HANDSHAKE_COMMAND_MAX, NATIVE_HANDSHAKE_COMMAND_MAX,
+                                       1};
+    native_read result = native_assembly_feed(self->assembly, NULL, &SIZES, in, &what, &body);
     if (result.reason)
         return result;
     if (what == NATIVE_ASSEMBLED_MESSAGE || self->assembly->part_count > 0) {

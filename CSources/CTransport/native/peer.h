@@ -23,8 +23,8 @@ typedef struct native_link {
     native_security security;
     uint8_t *metadata; ///< ours: Socket-Type and Identity
     size_t metadata_size;
-    uint64_t frame_bytes_max;
-    native_pool *pool;
+    native_sizes sizes;
+    transport_pool *pool;
 } native_link;
 
 typedef struct native_peer native_peer;
@@ -61,9 +61,18 @@ struct native_peer {
     native_assembly *assembly;   ///< NULL: nothing incomplete
     native_handshake *handshake; ///< NULL: traffic
     native_phase phase;
-    uint8_t minor;             ///< of the peer's ZMTP 3
+    uint8_t minor; ///< of the peer's ZMTP 3
+    /// The two below have changed. The owner looks after each feed, and takes them.
+    bool has_news;
     uint32_t dropped_messages; ///< of too many frames
+    uint32_t promised_tenths;  ///< of a second: in that time it will have spoken (PING)
 };
+
+/// Bytes kept of a message that is not whole.
+static inline uint64_t native_peer_unfinished(const native_peer *self)
+{
+    return self->assembly ? self->assembly->taken : 0;
+}
 
 /// False when out of memory. Sends the greeting through `host->output`.
 bool native_peer_open(native_peer *, const native_link *, const native_host *);

@@ -34,10 +34,10 @@ void native_ring_remove(native_connection **ring, native_connection *connection)
 void native_handshake_begin(native_connection *connection, uint64_t now_ns)
 {
     native_body *body = native_of(connection->owner);
-    if (body->handshake_count >= NATIVE_HANDSHAKES_MAX)
+    if (body->handshake_count >= body->limits.handshakes_max)
         native_connection_close(body->handshakes, "made way for newer ones: too many peers are "
                                                   "in their handshake");
-    connection->handshake_end_ns = now_ns + NATIVE_HANDSHAKE_NS;
+    connection->handshake_end_ns = now_ns + body->limits.handshake_ns;
     native_ring_add(&body->handshakes, connection);
     body->handshake_count++;
 }
@@ -55,7 +55,7 @@ void native_handshakes_expire(transport *self, uint64_t now_ns)
 {
     native_body *body = native_of(self);
     while (body->handshakes && body->handshakes->handshake_end_ns <= now_ns)
-        native_connection_close(body->handshakes, "did not finish its handshake in 30 s");
+        native_connection_close(body->handshakes, "did not finish its handshake in time");
 }
 
 static bool reserve_routes(native_role *role, atom id)

@@ -141,16 +141,28 @@ void native_send_command(native_peer *peer, native_bytes body)
     native_connection_mark_dirty(connection);
 }
 
+/// Round robin among the engines that read what they are sent.
+static native_connection *next_in_turn(native_body *body)
+{
+    native_role *role = &body->roles[TRANSPORT_ENGINE];
+    native_connection *connection = role->ring;
+    for (uint32_t i = 0; i < role->peer_count; i++) {
+        role->ring = connection->ring_next;
+        if (connection->output.bytes <= body->limits.engine_bytes_max)
+            return connection;
+        connection = role->ring;
+    }
+    return NULL;
+}
+
 int native_send_to_engine(transport *self, const transport_send *send)
 {
     native_body *body = native_of(self);
     native_role *role = &body->roles[TRANSPORT_ENGINE];
     native_connection *connection =
-        role->router ? native_route_find(body, TRANSPORT_ENGINE, send->to) : role->ring;
-    if (!connection)
+        role->router ? native_route_find(body, TRANSPORT_ENGINE, send->to) : next_in_turn(body);
+    if (!connection || connection->output.bytes > body->limits.engine_bytes_max)
         return EHOSTUNREACH;
-    if (!role->router)
-        role->ring = connection->ring_next; // round robin
     outgoing out = prepare(self, send);
     queue(connection, &out);
     return 0;
@@ -179,7 +191,7 @@ static void keep_pending(transport *self, const transport_send *send)
     native_pending *item =
         bytes <= NATIVE_PENDING_BYTES_MAX - role->pending_bytes ? malloc(sizeof *item) : NULL;
     if (!item) {
-        native_notice(self,
+        native_notice(self, send->role, "pending",
                       "too much is queued for the %s address, which is not there; a message "
                       "is dropped",
                       transport_role_name((transport_role)send->role));

@@ -17,6 +17,8 @@ static const char *answer_ping(native_peer *self, native_bytes data)
     uint8_t pong[8 + NATIVE_PING_CONTEXT_MAX];
     if (data.size < 2 || data.size > 2 + NATIVE_PING_CONTEXT_MAX)
         return "sent a PING of a wrong size";
+    self->promised_tenths = (uint32_t)data.data[0] << 8 | data.data[1];
+    self->has_news = true;
     size_t size = native_command_begin(pong, "PONG");
     memcpy(pong + size, data.data + 2, data.size - 2);
     self->host->command(self, (native_bytes){pong, size + data.size - 2});
@@ -69,15 +71,16 @@ static native_read feed_fast(native_peer *self, native_bytes in)
             return read;
         if (read.used == 0)
             return (native_read){0, NULL};
-        if (head.size > self->link->frame_bytes_max)
+        // Within a message (libzmq's heartbeats) or too large: the assembly sorts that out.
+        if ((head.flags & NATIVE_FLAG_COMMAND) &&
+            (count > 0 || head.size > NATIVE_COMMAND_SIZE_MAX))
+            return (native_read){0, NULL};
+        if (head.size > self->link->sizes.frame_bytes_max)
             return (native_read){0, "sent a frame larger than allowed"};
         at += read.used;
         if (head.size > in.size - at)
             return (native_read){0, NULL};
         if (head.flags & NATIVE_FLAG_COMMAND) {
-            // Within a message (libzmq's heartbeats): the assembly sorts that out.
-            if (count > 0 || head.size > NATIVE_COMMAND_SIZE_MAX)
-                return (native_read){0, NULL};
             native_bytes body = {in.data + at, (size_t)head.size};
             return (native_read){at + body.size, take_command(self, body)};
         }
@@ -88,6 +91,8 @@ static native_read feed_fast(native_peer *self, native_bytes in)
         if (!(head.flags & NATIVE_FLAG_MORE))
             break;
     }
+    if (at > self->link->sizes.message_bytes_max)
+        return (native_read){0, "sent a message larger than allowed"};
     return (native_read){at, deliver(self, in.data, at, count, frames)};
 }
 
@@ -96,23 +101,21 @@ static native_read feed_assembly(native_peer *self, native_bytes in)
     native_assembled what;
     native_bytes body;
     native_mechanism *mechanism = self->mechanism->ops->open ? self->mechanism : NULL;
-    if (!self->assembly && !(self->assembly = native_assembly_create()))
+    if (!self->assembly && !(self->assembly = native_assembly_create(self->link->pool)))
         return (native_read){0, NO_MEMORY};
-    uint64_t frame_bytes_max = self->link->frame_bytes_max;
-    if (mechanism && frame_bytes_max < UINT64_MAX - mechanism->ops->seal_overhead)
-        frame_bytes_max += mechanism->ops->seal_overhead;
     native_read result =
-        native_assembly_feed(self->assembly, mechanism, frame_bytes_max, in, &what, &body);
+        native_assembly_feed(self->assembly, mechanism, &self->link->sizes, in, &what, &body);
     if (result.reason)
         return result;
     if (what == NATIVE_ASSEMBLED_COMMAND) {
         result.reason = take_command(self, body);
     } else if (what == NATIVE_ASSEMBLED_MESSAGE) {
-        native_block *block = native_assembly_build(self->assembly, self->link->pool);
+        native_block *block = native_assembly_build(self->assembly);
         result.reason = block ? self->host->message(self, block) : NO_MEMORY;
     } else if (what == NATIVE_ASSEMBLED_DROPPED) {
         native_assembly_reset(self->assembly);
         self->dropped_messages++;
+        self->has_news = true;
     }
     return result;
 }

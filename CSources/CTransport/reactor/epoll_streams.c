@@ -1,6 +1,6 @@
 /// epoll_streams.c: streams.h on epoll, edge-triggered. Called by epoll.c's wait and by native/.
 ///
-/// Invariant: a stream is in `ready` whenever it may have bytes (or connections) that were not
+/// Invariant: a stream is listed (ready) whenever it may have bytes (or connections) that were not
 /// asked for; it leaves when the kernel said EAGAIN, or gave less than it was asked for.
 #include <errno.h>
 #include <stdlib.h>
@@ -8,27 +8,14 @@
 #include <unistd.h>
 
 #include "epoll_internal.h"
+#include "stream_table.h"
 
 /// Shared by all streams, and small enough to stay in the cache.
 #define RECEIVE_BUFFER_SIZE (128u << 10)
 
-typedef struct epoll_stream {
-    uint64_t tag;
-    uint32_t serial; ///< of the present stream on this fd
-    bool open, listens;
-    bool paused;
-    bool resting;   ///< a listener without descriptors to give
-    bool listed;    ///< in `ready`
-    bool ended;     ///< its last bytes were told
-    bool wants_out; ///< waits to be writable
-} epoll_stream;
-
 struct epoll_streams {
     const reactor_sink *sink;
-    epoll_stream *by_fd;
-    int *ready;
-    uint32_t capacity; ///< of by_fd
-    uint32_t ready_count;
+    stream_table table;  ///< listed: ready
     uint32_t idle_count; ///< of these, paused or resting
     bool shut;
     uint8_t buffer[RECEIVE_BUFFER_SIZE];
@@ -37,35 +24,6 @@ struct epoll_streams {
 static epoll_streams *streams_of(reactor *base)
 {
     return ((epoll_reactor *)base)->streams;
-}
-
-static int grow(epoll_streams *self, int fd)
-{
-    if ((uint32_t)fd < self->capacity)
-        return 0;
-    uint32_t capacity = self->capacity ? self->capacity : 64;
-    while (capacity <= (uint32_t)fd)
-        capacity *= 2;
-    epoll_stream *by_fd = realloc(self->by_fd, capacity * sizeof *by_fd);
-    if (!by_fd)
-        return -ENOMEM;
-    self->by_fd = by_fd;
-    // Twice: while `ready` is served, what is listed anew stands behind what was.
-    int *ready = realloc(self->ready, 2 * capacity * sizeof *ready);
-    if (!ready)
-        return -ENOMEM;
-    self->ready = ready;
-    memset(by_fd + self->capacity, 0, (capacity - self->capacity) * sizeof *by_fd);
-    self->capacity = capacity;
-    return 0;
-}
-
-static void list(epoll_streams *self, int fd)
-{
-    if (self->by_fd[fd].listed)
-        return;
-    self->by_fd[fd].listed = true;
-    self->ready[self->ready_count++] = fd;
 }
 
 static int start(reactor *base, const reactor_sink *sink)
@@ -81,20 +39,14 @@ static int start(reactor *base, const reactor_sink *sink)
 static int add(reactor *base, int fd, uint64_t tag, bool listens)
 {
     epoll_reactor *self = (epoll_reactor *)base;
-    int rc = grow(self->streams, fd);
-    if (rc != 0)
-        return rc;
     struct epoll_event event = {.data.u64 = EPOLL_STREAM_TAG | (uint32_t)fd,
                                 .events = EPOLLET | EPOLLIN | EPOLLRDHUP};
-    if (epoll_ctl(self->fd, EPOLL_CTL_ADD, fd, &event) != 0)
-        return -errno;
-    epoll_stream *stream = &self->streams->by_fd[fd];
-    *stream = (epoll_stream){.tag = tag,
-                             .serial = stream->serial + 1,
-                             .open = true,
-                             .listens = listens,
-                             .listed = stream->listed};
-    return 0;
+    int rc = stream_table_add(&self->streams->table, fd, tag, listens);
+    if (rc == 0 && epoll_ctl(self->fd, EPOLL_CTL_ADD, fd, &event) != 0) {
+        rc = -errno;
+        self->streams->table.by_fd[fd].open = false;
+    }
+    return rc;
 }
 
 static int listen_on(reactor *base, int fd, uint64_t tag)
@@ -110,15 +62,15 @@ static int open_stream(reactor *base, int fd, uint64_t tag)
 static void accept_again(reactor *base, int fd)
 {
     epoll_streams *self = streams_of(base);
-    self->by_fd[fd].resting = false;
+    self->table.by_fd[fd].resting = false;
     self->idle_count = 0;
-    list(self, fd);
+    stream_table_list(&self->table, fd);
 }
 
 static bool close_stream(reactor *base, int fd)
 {
     // The kernel takes it out of the set: nobody else has this descriptor.
-    streams_of(base)->by_fd[fd].open = false;
+    streams_of(base)->table.by_fd[fd].open = false;
     close(fd);
     return true;
 }
@@ -131,15 +83,15 @@ static void unlisten(reactor *base, int fd)
 static void pause_stream(reactor *base, int fd, bool paused)
 {
     epoll_streams *self = streams_of(base);
-    self->by_fd[fd].paused = paused;
+    self->table.by_fd[fd].paused = paused;
     self->idle_count = 0;
-    if (!paused && !self->by_fd[fd].ended)
-        list(self, fd); // what came meanwhile gives no new edge
+    if (!paused && !self->table.by_fd[fd].ended)
+        stream_table_list(&self->table, fd); // what came meanwhile gives no new edge
 }
 
 static void want_out(epoll_reactor *self, int fd, bool wanted)
 {
-    epoll_stream *stream = &self->streams->by_fd[fd];
+    reactor_stream *stream = &self->streams->table.by_fd[fd];
     if (stream->wants_out == wanted)
         return;
     // Only while it is full: every read of a unix socket's peer would wake us otherwise.
@@ -168,11 +120,12 @@ static void gate(reactor *base, bool shut)
 void epoll_streams_note(epoll_reactor *self, int fd, uint32_t events)
 {
     epoll_streams *streams = self->streams;
-    epoll_stream *stream = &streams->by_fd[fd];
+    reactor_stream *stream = &streams->table.by_fd[fd];
     if (!stream->open)
         return;
+    stream->hung_up |= (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
     if (events & ~(uint32_t)EPOLLOUT && !stream->ended)
-        list(streams, fd);
+        stream_table_list(&streams->table, fd);
     if (events & (EPOLLOUT | EPOLLERR | EPOLLHUP) && stream->wants_out) {
         want_out(self, fd, false);
         streams->sink->sent(streams->sink->context, stream->tag, 0);
@@ -182,30 +135,29 @@ void epoll_streams_note(epoll_reactor *self, int fd, uint32_t events)
 bool epoll_streams_ready(const epoll_reactor *self)
 {
     const epoll_streams *streams = self->streams;
-    return streams && streams->ready_count > streams->idle_count && !streams->shut;
+    return streams && streams->table.listed_count > streams->idle_count && !streams->shut;
 }
 
 static bool is_alive(const epoll_streams *self, int fd, uint32_t serial)
 {
-    return self->by_fd[fd].open && self->by_fd[fd].serial == serial;
+    return self->table.by_fd[fd].open && self->table.by_fd[fd].serial == serial;
 }
 
 /// True when more may be there.
 static bool accept_some(epoll_streams *self, int fd)
 {
-    uint64_t tag = self->by_fd[fd].tag;
+    uint64_t tag = self->table.by_fd[fd].tag;
     for (int i = 0; i < REACTOR_ACCEPTS_MAX; i++) {
         int peer = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (peer < 0 && errno == EAGAIN)
             return false;
         int32_t result = peer >= 0 ? peer : -errno;
-        bool rests =
-            result == -EMFILE || result == -ENFILE || result == -ENOBUFS || result == -ENOMEM;
+        bool rests = reactor_accept_rests(result);
         if (result == -EINTR || result == -ECONNABORTED)
             continue;
-        self->by_fd[fd].resting = rests;
+        self->table.by_fd[fd].resting = rests;
         self->sink->accepted(self->sink->context, tag, result);
-        if (rests)
+        if (rests || self->table.by_fd[fd].paused)
             return true;
     }
     return true;
@@ -214,24 +166,25 @@ static bool accept_some(epoll_streams *self, int fd)
 /// True when more may be there.
 static bool receive_some(epoll_streams *self, int fd)
 {
-    uint32_t serial = self->by_fd[fd].serial;
-    uint64_t tag = self->by_fd[fd].tag;
+    uint32_t serial = self->table.by_fd[fd].serial;
+    uint64_t tag = self->table.by_fd[fd].tag;
     for (uint32_t taken = 0; taken < REACTOR_STREAM_BUDGET;) {
         ssize_t size = recv(fd, self->buffer, sizeof self->buffer, 0);
         if (size < 0 && errno == EINTR)
             continue;
         if (size < 0 && errno == EAGAIN)
             return false;
-        self->by_fd[fd].ended = size <= 0;
+        self->table.by_fd[fd].ended = size <= 0;
         int32_t result = size >= 0 ? (int32_t)size : -errno;
         self->sink->received(self->sink->context, tag, self->buffer, result);
         if (size <= 0 || !is_alive(self, fd, serial))
             return false;
-        // A stream that gave less than it was asked for is empty; its end makes a new edge.
-        if ((size_t)size < sizeof self->buffer)
+        // A stream that gave less than it was asked for is empty. Its end makes a new edge, unless
+        // it came with these bytes.
+        if ((size_t)size < sizeof self->buffer && !self->table.by_fd[fd].hung_up)
             return false;
         taken += (uint32_t)size;
-        if (self->by_fd[fd].paused)
+        if (self->table.by_fd[fd].paused)
             break;
     }
     return true;
@@ -240,11 +193,11 @@ static bool receive_some(epoll_streams *self, int fd)
 void epoll_streams_serve(epoll_reactor *base)
 {
     epoll_streams *self = base->streams;
-    uint32_t count = self->ready_count, kept = 0;
+    uint32_t count = self->table.listed_count, kept = 0;
     self->idle_count = 0;
     for (uint32_t i = 0; i < count; i++) {
-        int fd = self->ready[i];
-        epoll_stream *stream = &self->by_fd[fd];
+        int fd = self->table.list[i];
+        reactor_stream *stream = &self->table.by_fd[fd];
         bool more = false;
         if (stream->open && !stream->ended) {
             bool idle = stream->paused || stream->resting;
@@ -253,26 +206,25 @@ void epoll_streams_serve(epoll_reactor *base)
                 more = true;
             else
                 more = stream->listens ? accept_some(self, fd) : receive_some(self, fd);
-            stream = &self->by_fd[fd]; // accepting may have moved the table
+            stream = &self->table.by_fd[fd]; // accepting may have moved the table
             // The fd's number may meanwhile name a stream that was listed anew: look at it again.
             more |= stream->open && stream->serial != serial;
             self->idle_count += more && (stream->paused || stream->resting);
         }
         stream->listed = more;
         if (more)
-            self->ready[kept++] = fd;
+            self->table.list[kept++] = fd;
     }
-    uint32_t added = self->ready_count - count;
-    memmove(self->ready + kept, self->ready + count, added * sizeof *self->ready);
-    self->ready_count = kept + added;
+    uint32_t added = self->table.listed_count - count;
+    memmove(self->table.list + kept, self->table.list + count, added * sizeof *self->table.list);
+    self->table.listed_count = kept + added;
 }
 
 void epoll_streams_destroy(epoll_reactor *base)
 {
     if (!base->streams)
         return;
-    free(base->streams->by_fd);
-    free(base->streams->ready);
+    stream_table_free(&base->streams->table);
     free(base->streams);
 }
 

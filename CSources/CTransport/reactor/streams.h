@@ -41,7 +41,7 @@ struct reactor_stream_ops {
     void (*unlisten)(reactor *, int fd);
     /// Receives from now on. 0 or -errno (the fd is still the caller's).
     int (*open)(reactor *, int fd, uint64_t tag);
-    /// Stops or resumes receiving. A little may still come.
+    /// Stops or resumes receiving (a listener: accepting). A little may still come.
     void (*pause)(reactor *, int fd, bool paused);
     /// One send at a time. Bytes written now, -errno, or -EINPROGRESS: `sent` will be called, and
     /// until then `header` and what it names stay in place. -EBUSY: try again after the next wait.

@@ -70,7 +70,7 @@ bool uring_streams_ready(const uring_reactor *base)
 
 void uring_buffers_tell(uring_streams *self, int fd, int32_t result, uint32_t flags)
 {
-    uring_stream *stream = &self->by_fd[fd];
+    reactor_stream *stream = &self->table.by_fd[fd];
     bool has_buffer = flags & IORING_CQE_F_BUFFER;
     uint16_t id = (uint16_t)(flags >> IORING_CQE_BUFFER_SHIFT);
     if (stream->open && !stream->ended) {
@@ -92,7 +92,8 @@ bool uring_buffers_keep(uring_streams *self, int fd, int32_t result, uint32_t fl
         self->kept = kept;
         self->kept_capacity = capacity;
     }
-    self->kept[self->kept_count++] = (kept_receive){fd, self->by_fd[fd].serial, result, flags};
+    self->kept[self->kept_count++] =
+        (kept_receive){fd, self->table.by_fd[fd].serial, result, flags};
     return true;
 }
 
@@ -103,7 +104,7 @@ bool uring_streams_serve(uring_reactor *base)
         return false;
     for (uint32_t i = 0; i < self->kept_count; i++) {
         kept_receive each = self->kept[i];
-        if (self->by_fd[each.fd].serial == each.serial)
+        if (self->table.by_fd[each.fd].serial == each.serial)
             uring_buffers_tell(self, each.fd, each.result, each.flags);
         else if (each.flags & IORING_CQE_F_BUFFER)
             return_buffer(self, (uint16_t)(each.flags >> IORING_CQE_BUFFER_SHIFT));

@@ -1,19 +1,16 @@
-/// uring_streams.h: what uring_streams.c and uring_buffers.c share.
+/// uring_streams.h: what uring_streams.c, uring_completions.c and uring_buffers.c share.
 #pragma once
+#include "stream_table.h"
 #include "uring_internal.h"
 
 #define URING_BUFFER_GROUP 1
 
-typedef struct uring_stream {
-    uint64_t tag;
-    uint32_t serial; ///< of the present stream on this fd
-    bool open, listens;
-    bool closing; ///< waits for the kernel
-    bool paused, resting;
-    bool ended;  ///< its last bytes were told
-    bool listed; ///< in `unarmed`
-    bool armed, sending, cancelling;
-} uring_stream;
+typedef enum uring_operation {
+    URING_OPERATION_ACCEPT = 1,
+    URING_OPERATION_RECEIVE = 2,
+    URING_OPERATION_SEND = 3,
+    URING_OPERATION_CANCEL = 4,
+} uring_operation;
 
 typedef struct kept_receive {
     int fd;
@@ -24,10 +21,7 @@ typedef struct kept_receive {
 
 struct uring_streams {
     const reactor_sink *sink;
-    uring_stream *by_fd;
-    int *unarmed;
-    uint32_t capacity; ///< of both
-    uint32_t unarmed_count;
+    stream_table table; ///< listed: unarmed
     kept_receive *kept; ///< received while the gate was shut
     uint32_t kept_count, kept_capacity;
     bool shut;
@@ -43,3 +37,6 @@ void uring_buffers_close(uring_streams *);
 void uring_buffers_tell(uring_streams *, int fd, int32_t result, uint32_t flags);
 /// Keeps it for later, buffer and all. False: out of memory.
 bool uring_buffers_keep(uring_streams *, int fd, int32_t result, uint32_t flags);
+
+/// uring_completions.c: true when the kernel has let go of a closing stream; then its fd is closed.
+bool uring_stream_finish(uring_streams *, int fd);

@@ -1,7 +1,7 @@
 /// body.h: the libzmq body's data and the calls between its files. Internal to zmq/.
 ///
 ///     libzmq.c   open, close, the ops table        options.c   socket options
-///     attach.c   bind and connect                  pool.c      received messages' memory
+///     attach.c   bind and connect                  message.c   received messages' memory
 ///     gather.c   receiving                         send.c      sending
 ///
 /// Invariant (ZMQ_FD is edge-triggered): the bit of a role is set in `unread` whenever its socket
@@ -14,6 +14,7 @@
 
 #include "../endpoint.h"
 #include "../hold.h"
+#include "../pool.h"
 #include "../transport_internal.h"
 
 /// libzmq's limits. One I/O thread: the scheduler's own thread is the bottleneck.
@@ -33,15 +34,10 @@
 /// Unused message blocks kept for reuse, in bytes.
 #define LIBZMQ_POOL_KEPT_BYTES_MAX (16u << 20)
 
-typedef struct libzmq_pool libzmq_pool;
-
-/// One allocation: this head, `frames[capacity]`, `parts[capacity]`.
+/// One allocation: this head, `frames[frame_count]`, `parts[frame_count]`.
 typedef struct libzmq_message {
     message head;
-    union {
-        libzmq_pool *pool;                ///< in use
-        struct libzmq_message *next_free; ///< in the pool
-    } link;
+    transport_pool *pool;
     zmq_msg_t *parts; ///< the frames' owners, one each
     uint32_t size_class;
     uint32_t padding;
@@ -55,7 +51,7 @@ typedef struct libzmq_body {
     uint32_t paused; ///< a bit a role
     bool engine_dealer;
     bool subscribed; ///< TRANSPORT_SUBSCRIBED was reported
-    libzmq_pool *pool;
+    transport_pool *pool;
     zmq_msg_t *scratch; ///< the parts of the message being received, all initialised
     uint32_t scratch_capacity;
     /// A message that found the table of handles full. Nothing is read until it has one.
@@ -75,12 +71,9 @@ bool libzmq_set_options(libzmq_body *, transport_role, const transport_config *,
 bool libzmq_attach(libzmq_body *, transport_role, const transport_config *, const endpoint *,
                    transport_error *);
 
-/// pool.c
-libzmq_pool *libzmq_pool_create(void);
-/// Frees what is unused now, and the rest when the last message in use is disposed of.
-void libzmq_pool_destroy(libzmq_pool *);
+/// message.c
 /// A message for `frame_count` frames: `parts` initialised and empty. NULL when out of memory.
-libzmq_message *libzmq_pool_take(libzmq_pool *, uint32_t frame_count);
+libzmq_message *libzmq_message_take(transport_pool *, uint32_t frame_count);
 void libzmq_message_dispose(message *);
 
 /// gather.c

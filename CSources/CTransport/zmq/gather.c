@@ -93,7 +93,7 @@ static bool is_empty(const libzmq_body *body, uint32_t first, uint32_t count)
 /// Moves parts `first` to `count` out of `scratch`. NULL when out of memory.
 static libzmq_message *build(libzmq_body *body, uint32_t first, uint32_t count)
 {
-    libzmq_message *block = libzmq_pool_take(body->pool, count - first);
+    libzmq_message *block = libzmq_message_take(body->pool, count - first);
     if (!block)
         return NULL;
     for (uint32_t i = first; i < count; i++) {

@@ -125,7 +125,7 @@ static void body_close(transport *self, uint64_t linger_ns)
         zmq_msg_close(&body->scratch[i]);
     free(body->scratch);
     if (body->pool)
-        libzmq_pool_destroy(body->pool);
+        transport_pool_destroy(body->pool);
     free(body);
     self->body = NULL;
 }
@@ -140,7 +140,7 @@ static bool body_open(transport *self, const transport_config *config, transport
                               "out of memory; free some and start again");
     body->engine_dealer = config->engine_dealer;
     body->context = zmq_ctx_new();
-    body->pool = libzmq_pool_create();
+    body->pool = transport_pool_create(LIBZMQ_POOL_KEPT_BYTES_MAX);
     body->hold = transport_hold_create(config->hold_ns, config->hold_bytes_max, libzmq_send);
     bool ok = body->context && body->pool && body->hold && libzmq_reserve(body, 0) &&
               zmq_ctx_set(body->context, ZMQ_IO_THREADS, LIBZMQ_IO_THREADS) == 0 &&

@@ -13,6 +13,12 @@ typedef struct support_protocol support_protocol;
 
 /// `socket`: 1 ROUTER, 2 DEALER, 3 PUB, 4 SUB; NULL mechanism, this side bound.
 support_protocol *support_protocol_create(int socket, uint64_t frame_bytes_max);
+/// Other limits than none and 65535.
+void support_protocol_limit(support_protocol *, uint64_t message_bytes_max, uint32_t frames_max);
+/// Messages of too many frames so far.
+uint32_t support_protocol_dropped(const support_protocol *);
+/// The time to live of the last PING, in tenths of a second.
+uint32_t support_protocol_promised(const support_protocol *);
 void support_protocol_destroy(support_protocol *);
 /// NULL, or the reason to close. Must not be called again after that.
 const char *support_protocol_feed(support_protocol *, const uint8_t *bytes, size_t size);

@@ -1,0 +1,51 @@
+/// stream_table.h: which streams a reactor has, by fd, and which of them are to be looked at.
+/// Called by epoll_streams.c and uring_*.c.
+///
+///     by_fd[fd]   the stream          list[0..listed_count)   fds, each once
+///
+/// Invariant: an fd is in `list` exactly while its stream says `listed`.
+#pragma once
+#include <errno.h>
+
+#include "streams.h"
+
+typedef struct reactor_stream {
+    uint64_t tag;
+    uint32_t serial; ///< of the present stream on this fd
+    bool open, listens;
+    bool listed;
+    bool paused;
+    bool resting; ///< a listener without descriptors to give
+    bool ended;   ///< its last bytes were told
+    // epoll
+    bool wants_out; ///< waits to be writable
+    bool hung_up;   ///< its end is there, behind what was not read
+    // io_uring: what the kernel has of it
+    bool armed, sending, cancelling;
+    bool closing; ///< waits for the kernel
+} reactor_stream;
+
+typedef struct stream_table {
+    reactor_stream *by_fd;
+    int *list;
+    uint32_t capacity; ///< of by_fd
+    uint32_t listed_count;
+} stream_table;
+
+/// A new stream on `fd`, not listed by this. 0 or -ENOMEM.
+int stream_table_add(stream_table *, int fd, uint64_t tag, bool listens);
+void stream_table_free(stream_table *);
+
+static inline void stream_table_list(stream_table *self, int fd)
+{
+    if (self->by_fd[fd].listed)
+        return;
+    self->by_fd[fd].listed = true;
+    self->list[self->listed_count++] = fd;
+}
+
+/// After these no connection can be accepted for a while.
+static inline bool reactor_accept_rests(int32_t result)
+{
+    return result == -EMFILE || result == -ENFILE || result == -ENOBUFS || result == -ENOMEM;
+}

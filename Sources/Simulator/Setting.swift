@@ -1,0 +1,62 @@
+/// Setting: what a seed says about a run: the scheduler's options, who is there, what they do and
+/// what fails.
+
+import PlainModel
+import SchedulerCore
+import SchedulerWire
+
+struct Setting {
+  let seed: UInt64
+  let events: Int
+  let core: CoreSettings
+  let key: [UInt8]
+  let signatureScheme: String
+  let clientCount: Int
+  let engineCount: Int
+  let workload: Workload
+  let rates: Rates
+  /// Of the run itself, once all the above was drawn.
+  let dice: Dice
+
+  init(seed: UInt64, events: Int) {
+    self.seed = seed
+    self.events = events
+    var dice = Dice(seed: seed)
+    var core = CoreSettings()
+    core.hwm = dice.pick([0, 1, 1, 2, 5])
+    core.scheme = dice.pick([.leastload, .leastload, .lru, .twobin, .weighted, .plainrandom])
+    core.retryAnywhere = dice.chance(20)
+    let weighs = dice.chance(10)
+    if weighs && core.scheme == .leastload { core.policy = OutstandingBytes(bytesPerUnit: 300) }
+    core.seed = dice.word()
+    self.core = core
+    key = dice.chance(85) ? Array("a key for simulations".utf8) : []
+    signatureScheme = dice.pick(["hmac-sha256", "hmac-sha256", "hmac-sha512"])
+    clientCount = 1 + dice.below(4)
+    engineCount = dice.chance(10) ? 0 : 1 + dice.below(8)
+    workload = Workload(&dice)
+    rates = Rates(&dice, isSigned: !key.isEmpty)
+    self.dice = dice.fork()
+  }
+
+  /// `hashSeed` keys name tables only: no decision may depend on it.
+  func exchangeOptions(hashSeed: UInt64) -> ExchangeOptions {
+    var options = ExchangeOptions()
+    options.core = core.options
+    options.session.key = key
+    options.session.signatureScheme = signatureScheme
+    options.session.session = "5c4ed01e-000000000000000000000001"
+    options.session.pid = 1
+    options.hashSeed = hashSeed
+    func address(_ port: UInt16) -> String { "tcp://127.0.0.1:\(port)" }
+    options.transport.body = .native
+    options.transport.io = .epoll
+    options.transport.clientURL = address(Port.client)
+    options.transport.engineURL = address(Port.engine)
+    options.transport.monitorURL = address(Port.monitor)
+    options.transport.notificationURL = address(Port.notification)
+    options.transport.registrationURL = address(Port.registration)
+    options.transport.seed = seed | 1
+    return options
+  }
+}

@@ -1,0 +1,1 @@
+../CBaseTests/SeededGenerator.swift

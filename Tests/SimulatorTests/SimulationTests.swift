@@ -1,0 +1,59 @@
+/// Whole runs: seeds pass, the same seed is the same run, and a set of seeds reaches every corner.
+///
+/// A failure says which command shows it.
+
+import Testing
+
+@testable import Simulator
+
+@Suite("Simulated runs", .enabled(if: Simulation.isPossible))
+struct SimulationTests {
+  static let events = 1_000
+
+  @Test func `random seeds keep all promises`() {
+    let base = UInt64.random(in: 0..<(1 << 40))
+    print("simulation: 10 seeds from \(base)")
+    for seed in base..<(base + 10) {
+      let verdict = Simulation(seed: seed, events: Self.events).run()
+      if let violation = verdict.violation {
+        Issue.record("\(violation); see it: simulate \(seed) --events \(Self.events)")
+      }
+    }
+  }
+
+  /// Those that are not rare: with more seeds `simulate --census` shows them all.
+  @Test func `these seeds reach every corner`() {
+    var census = Census()
+    for seed in 1...40 as ClosedRange<UInt64> {
+      census.add(Simulation(seed: seed, events: Self.events).run().census)
+    }
+    let corners = [
+      "assigned", "delivered", "discarded: alreadyFinished",
+      "engine connected anew", "engine registered", "engine unregistered",
+      "failed: afterCannotBeMet", "failed: dependencyNeverSeen", "failed: dependencyOnItself",
+      "failed: engineDied", "failed: followCannotBeMet", "failed: followEngineGone",
+      "failed: followRanNowhere", "failed: followRanOnSeveralEngines",
+      "failed: targetsNotRegistered",
+      "failed: timedOutWaitingForAnEngine", "failed: timedOutWaitingForDependencies",
+      "network: corrupted", "network: ended", "network: reset", "network: stalled",
+      "reply: completed", "reply: failed", "reply: unmet", "retired", "task refused",
+      "task submitted", "undeliverable",
+    ]
+    for corner in corners { #expect(census.counts[corner, default: 0] > 0, "\(corner)") }
+  }
+
+  @Test func `a run twice is the same run, whatever keys the name tables`() {
+    for seed in 1...5 as ClosedRange<UInt64> {
+      let simulation = Simulation(seed: seed, events: Self.events)
+      let once = simulation.run()
+      #expect(Determinism.check(once, simulation.run(hashSeed: 77)) == nil)
+      #expect(once.events == simulation.run().events)
+    }
+  }
+
+  @Test func `another seed is another run`() {
+    let one = Simulation(seed: 1, events: Self.events).run()
+    let other = Simulation(seed: 2, events: Self.events).run()
+    #expect(Determinism.check(one, other)?.promise == .determinism)
+  }
+}
