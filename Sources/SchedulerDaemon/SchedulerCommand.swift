@@ -67,6 +67,12 @@ struct SchedulerCommand: ParsableCommand {
   var transport = "auto"
   @Option(help: "How the scheduler waits: auto (io_uring, else epoll), uring, epoll.")
   var io = "auto"
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Threads that receive, check and send for clients and engines (0 to 64, --transport native); "
+        + "0: the scheduling thread does.", valueName: "n"))
+  var ioThreads = 0
 
   @Option(
     parsing: .unconditional,
@@ -126,6 +132,7 @@ struct SchedulerCommand: ParsableCommand {
     options.links.identity = identity
     options.links.body = try pick("--transport", transport)
     options.links.io = try pick("--io", io)
+    options.links.ioThreads = ioThreads
     guard busyPollUs >= 0 && busyPollUs <= 1_000_000 else {
       throw refusal(
         "--busy-poll-us is \(busyPollUs): give microseconds from 0 (sleep at once) to 1000000")

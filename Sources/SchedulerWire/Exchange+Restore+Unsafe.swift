@@ -128,7 +128,7 @@ extension Exchange {
     let event = unsafe transport_event(
       kind: UInt8(TRANSPORT_MESSAGE.rawValue), role: UInt8(TRANSPORT_CLIENT.rawValue),
       frame_count: message.pointee.frame_count, message: handle, peer: message.pointee.origin,
-      tag: 0, frames: message.pointee.frames, bytes: message.pointee.bytes)
+      tag: 0, frames: message.pointee.frames, bytes: message.pointee.bytes, checked: nil)
     let found = unsafe intake.check(INTAKE_TASK, event)
     guard unsafe found.status == INTAKE_OK.rawValue, unsafe found.task.status == 0 else {
       throw unsafe refused(task, "its message is not signed with this session's key")

@@ -57,6 +57,7 @@ public struct Exchange: ~Copyable {
   var tables: Tables
   var composer: Composer
   var intake: Intake
+  private let laneIntakes: LaneIntakes
   var core: SchedulerCore
   let log: any NoticeReceiver
   /// Nil but in a simulation (see CoreWatcher).
@@ -88,7 +89,7 @@ public struct Exchange: ~Copyable {
   private init(
     _ options: ExchangeOptions, _ journal: consuming Journal, _ transport: consuming Transport,
     _ tables: consuming Tables, _ composer: consuming Composer, _ intake: consuming Intake,
-    _ log: any NoticeReceiver
+    _ laneIntakes: consuming LaneIntakes, _ log: any NoticeReceiver
   ) {
     self.log = log
     intask = tables.intern("intask")
@@ -100,6 +101,7 @@ public struct Exchange: ~Copyable {
     self.tables = tables
     self.composer = composer
     self.intake = intake
+    self.laneIntakes = laneIntakes
     core = SchedulerCore(options.core)
     drops = Array(repeating: DropCounter(), count: DropReason.allCases.count)
   }
@@ -113,8 +115,10 @@ public struct Exchange: ~Copyable {
     let intake = try Intake(options.session)
     let journal = try Journal(options.journal, id: options.journalID, wall_us: wall_us)
     let tables = Tables(hashSeed: options.hashSeed)
-    let transport = try Transport(options.transport, engineDealer: false, tables)
-    var exchange = Exchange(options, journal, transport, tables, composer, intake, log)
+    let laneIntakes = try LaneIntakes(options.session, count: options.transport.ioThreads)
+    let transport = try unsafe Transport(
+      options.transport, engineDealer: false, tables, laneIntakes.checker)
+    var exchange = Exchange(options, journal, transport, tables, composer, intake, laneIntakes, log)
     if exchange.journal.isOn {
       try exchange.beginRestore(
         now_ns: now_ns, hasHub: !options.transport.registrationURL.isEmpty)
@@ -129,7 +133,7 @@ public struct Exchange: ~Copyable {
     transport.close(linger_ns: linger_ns)
     // What waited or ran is lost with this process: its messages go before their table does.
     core.forEachHeldMessage { unsafe message_release(tables.messages, $0.value) }
-    for message in spent { unsafe message_release(tables.messages, message) }
+    unsafe message_release_all(tables.messages, spent, spent.count)
   }
 
   /// Sleeps until something is ready or until `deadline_ns` or the core's next deadline, on
@@ -192,7 +196,7 @@ public struct Exchange: ~Copyable {
     if journal.isOn { return flushThroughJournal() }
     unsafe transport_send_all(transport.handle, outbox.base, UInt32(outbox.count))
     outbox.removeAll()
-    for message in spent { unsafe message_release(tables.messages, message) }
+    unsafe message_release_all(tables.messages, spent, spent.count)
     spent.removeAll(keepingCapacity: true)
   }
 

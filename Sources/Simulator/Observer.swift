@@ -55,7 +55,7 @@ final class Observer: CoreWatcher {
   func checkAtRest() { report(first { $0.checkAtRest(history) }) }
 
   private func first(_ check: (any DecisionChecker) -> Violation?) -> Violation? {
-    for checker in checkers {
+    for checker in checkers where !history.isBlurred || checker.promise.isSharp {
       if let found = check(checker) { return found }
     }
     return nil

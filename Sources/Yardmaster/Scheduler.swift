@@ -169,6 +169,7 @@ public final class Scheduler: Sendable {
       .info,
       "yardmaster \(yardmasterVersion): hwm \(options.core.hwm), "
         + "transport \(options.links.body == .zmq ? "zmq" : "native"), io \(io), "
+        + (options.links.ioThreads > 0 ? "I/O threads \(options.links.ioThreads), " : "")
         + "kernels \(kernel.name), seed \(options.core.seed), clients at \(client ?? "?"), "
         + "engines at \(engine ?? "?")")
     if options.session.key.isEmpty && options.links.curvePublicKey.isEmpty && !options.isPure {

@@ -55,6 +55,16 @@ public struct SchedulerOptions: Sendable {
       try refuse(
         "--journal with --scheme pure: a blind relay has nothing to write down; leave one out")
     }
+    guard (0...TransportOptions.ioThreadsMax).contains(links.ioThreads) else {
+      return try refuse(
+        "--io-threads is \(links.ioThreads): give 0 (the scheduling thread does it all) to "
+          + "\(TransportOptions.ioThreadsMax)")
+    }
+    if links.ioThreads > 0 && links.body == .zmq {
+      try refuse(
+        "--io-threads \(links.ioThreads) does not go with --transport zmq: libzmq has I/O threads of its "
+          + "own")
+    }
     if links.curvePublicKey.isEmpty != links.curveSecretKey.isEmpty {
       try refuse(
         "only one CURVE key: set both IPP_CURVE_PUBLICKEY and IPP_CURVE_SECRETKEY, or neither")
