@@ -87,10 +87,13 @@ let package = Package(
     c("CSign", ["CCrypto"]),
     c("CScan", ["CMsgpack", "CSimdJSON"], link: [.linkedLibrary(msgpackLibrary)]),
     c("CIntake", ["CBase", "CSign", "CScan"]),
+    c("CJournal", ["CURing"]),
     c("CTransport", ["CBase", "CQueue", "CZeroMQ", "CURing", "CSodium"]),
 
     swift("SchedulerCore", ["CLoads"]),
-    swift("SchedulerWire", ["SchedulerCore", "CBase", "CSign", "CScan", "CIntake", "CTransport"]),
+    swift(
+      "SchedulerWire",
+      ["SchedulerCore", "CBase", "CSign", "CScan", "CIntake", "CTransport", "CJournal"]),
     swift("Yardmaster", ["SchedulerWire", .product(name: "Logging", package: "swift-log")]),
     .executableTarget(
       name: "SchedulerDaemon",
@@ -128,6 +131,7 @@ let package = Package(
       cSettings: cStrict),
     tests("CIntakeTests", ["CIntake", "CBase", "CScan"]),
     tests("CTransportTests", ["CTransport", "CBase", "CZeroMQ", "CTransportSupport"]),
+    tests("CJournalTests", ["CJournal"]),
     tests("SchedulerCoreTests", ["SchedulerCore", "PlainModel"]),
     tests("SchedulerWireTests", ["SchedulerWire"]),
     .target(

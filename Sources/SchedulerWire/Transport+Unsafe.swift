@@ -198,6 +198,11 @@ struct SendBuffer: ~Copyable {
 
   mutating func removeAll() { count = 0 }
 
+  mutating func removeFirst(_ gone: Int) {
+    count -= gone
+    unsafe base.update(from: base + gone, count: count)
+  }
+
   @inline(__always)
   mutating func append(_ send: transport_send) {
     if count == capacity {
