@@ -89,10 +89,13 @@ let package = Package(
     c("CSign", ["CCrypto"]),
     c("CScan", ["CMsgpack", "CSimdJSON"], link: [.linkedLibrary(msgpackLibrary)]),
     c("CIntake", ["CBase", "CSign", "CScan"]),
-    c("CTransport", ["CBase", "CZeroMQ", "CURing", "CSodium"]),
+    c("CJournal", ["CURing"]),
+    c("CTransport", ["CBase", "CQueue", "CZeroMQ", "CURing", "CSodium"]),
 
     swift("SchedulerCore", ["CLoads"]),
-    swift("SchedulerWire", ["SchedulerCore", "CBase", "CSign", "CScan", "CIntake", "CTransport"]),
+    swift(
+      "SchedulerWire",
+      ["SchedulerCore", "CBase", "CSign", "CScan", "CIntake", "CTransport", "CJournal"]),
     swift("Yardmaster", ["SchedulerWire", .product(name: "Logging", package: "swift-log")]),
     .executableTarget(
       name: "SchedulerDaemon",
@@ -128,10 +131,16 @@ let package = Package(
       name: "CTransportSupport", dependencies: ["CBase", "CSodium"],
       path: "Tests/CTransportSupport",
       cSettings: cStrict),
+    tests("CIntakeTests", ["CIntake", "CBase", "CScan"]),
     tests("CTransportTests", ["CTransport", "CBase", "CZeroMQ", "CTransportSupport"]),
+    tests("CJournalTests", ["CJournal"]),
     tests("SchedulerCoreTests", ["SchedulerCore", "PlainModel"]),
     tests("SchedulerWireTests", ["SchedulerWire"]),
-    tests("SimulatorTests", ["Simulator", "SchedulerWire", "SchedulerCore", "PlainModel"]),
+    .target(
+      name: "CSimulatorSupport", path: "Tests/CSimulatorSupport", cSettings: cStrict),
+    tests(
+      "SimulatorTests",
+      ["Simulator", "SchedulerWire", "SchedulerCore", "PlainModel", "CSimulatorSupport"]),
     tests("YardmasterTests", ["Yardmaster"]),
     tests(
       "SchedulerDaemonTests",

@@ -189,6 +189,18 @@ message_handle message_compose(message_table *table, const message_frame *frames
     return handle;
 }
 
+/// How far ahead a message is brought into the cache: long enough for it to arrive.
+#define RELEASE_AHEAD 6u
+
+void message_release_all(message_table *table, const message_handle *handles, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (i + RELEASE_AHEAD < count)
+            message_prefetch(table, handles[i + RELEASE_AHEAD]);
+        message_release(table, handles[i]);
+    }
+}
+
 uint32_t message_table_count(const message_table *table)
 {
     return table->alive;

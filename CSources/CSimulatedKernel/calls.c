@@ -204,13 +204,17 @@ ssize_t recv(int fd, void *data, size_t size, int flags)
     kernel_file *file = simulated(fd);
     if (!file)
         return REAL(recv)(fd, data, size, flags);
+    kernel_connection *connection = file->connection;
+    if (!connection)
+        return fail(ENOTCONN);
     if (kernel_chance(current, current->faults.receive_eintr))
         return fail(EINTR);
-    kernel_connection *connection = file->connection;
-    if (connection->reset_error)
-        return fail(connection->reset_error);
     size_t taken = kernel_bytes_take(&connection->received, data, size);
-    if (taken > 0 || connection->ended) {
+    if (taken == 0 && connection->reset_error && !connection->reset_told) {
+        connection->reset_told = true;
+        return fail(connection->reset_error);
+    }
+    if (taken > 0 || connection->ended || connection->reset_error) {
         // The world may have more that found no room.
         kernel_connection_changed(current, connection);
         return (ssize_t)taken;
@@ -225,6 +229,8 @@ ssize_t sendmsg(int fd, const struct msghdr *header, int flags)
         return REAL(sendmsg)(fd, header, flags);
     simulated_kernel *self = current;
     kernel_connection *connection = file->connection;
+    if (!connection)
+        return fail(ENOTCONN);
     if (connection->reset_error)
         return fail(EPIPE);
     if (kernel_chance(self, self->faults.send_eintr))

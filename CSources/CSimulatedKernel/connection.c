@@ -145,7 +145,6 @@ void simulated_reset(simulated_kernel *self, int32_t number, int error)
 {
     kernel_connection *connection = self->connections[number];
     connection->reset_error = error;
-    connection->received.first = connection->received.end = 0;
     connection->sent.first = connection->sent.end = 0;
     kernel_mark(self, connection->fd);
 }

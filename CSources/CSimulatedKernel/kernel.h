@@ -28,9 +28,10 @@ typedef struct kernel_connection {
     kernel_bytes received, sent;
     size_t receive_room, send_room;
     bool ended;      ///< nothing follows what was received
-    int reset_error; ///< 0, or what calls get
-    bool was_full;   ///< a send found no room
-    bool changed;    ///< in the list of changes
+    int reset_error; ///< 0, or what a call gets once
+    bool reset_told;
+    bool was_full; ///< a send found no room
+    bool changed;  ///< in the list of changes
     bool forgotten;
 } kernel_connection;
 

@@ -84,6 +84,17 @@ bool transport_check(const transport_config *config, transport_error *error)
                               "transport %d with io %d does not exist; use --transport native or "
                               "zmq and --io auto, uring or epoll",
                               (int)config->body, (int)config->io);
+    if (config->io_threads > TRANSPORT_IO_THREADS_MAX)
+        return transport_fail(error, TRANSPORT_STAGE_ARGUMENT,
+                              "%u I/O threads are too many; use --io-threads 0 to %d",
+                              config->io_threads, TRANSPORT_IO_THREADS_MAX);
+    if (config->io_threads > 0 && config->body != TRANSPORT_BODY_NATIVE)
+        return transport_fail(error, TRANSPORT_STAGE_ARGUMENT,
+                              "I/O threads need the native transport; use --transport native, or "
+                              "--io-threads 0");
+    if (config->io_ring_size & (config->io_ring_size - 1))
+        return transport_fail(error, TRANSPORT_STAGE_ARGUMENT,
+                              "a ring of %u records is not a power of two", config->io_ring_size);
     if (!config->names || !config->messages)
         return transport_fail(error, TRANSPORT_STAGE_ARGUMENT,
                               "the transport needs a table of atoms and one of messages");

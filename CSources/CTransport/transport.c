@@ -91,8 +91,9 @@ transport *transport_open(const transport_config *config, transport_error *error
         transport_fail(error, TRANSPORT_STAGE_SYSTEM, "out of memory; free some and start again");
         return NULL;
     }
-    self->ops =
-        config->body == TRANSPORT_BODY_NATIVE ? &TRANSPORT_NATIVE_OPS : &TRANSPORT_LIBZMQ_OPS;
+    self->ops = config->body == TRANSPORT_BODY_ZMQ ? &TRANSPORT_LIBZMQ_OPS
+                : config->io_threads > 0           ? &TRANSPORT_LANES_OPS
+                                                   : &TRANSPORT_NATIVE_OPS;
     self->names = config->names;
     self->messages = config->messages;
     self->busy_poll_ns = config->busy_poll_ns;

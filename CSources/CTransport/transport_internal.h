@@ -75,6 +75,7 @@ struct transport {
 
 extern const transport_ops TRANSPORT_LIBZMQ_OPS; ///< zmq/libzmq.c
 extern const transport_ops TRANSPORT_NATIVE_OPS; ///< native/native.c
+extern const transport_ops TRANSPORT_LANES_OPS;  ///< lanes/front.c
 
 /// zmq/attach.c: 0 when an ipc path may be bound (and a dead socket that lies there removed), and
 /// what a person can do about a failed bind.

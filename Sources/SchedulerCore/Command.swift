@@ -36,13 +36,15 @@ public struct Command: BitwiseCopyable, Sendable {
   public enum Kind: UInt8, BitwiseCopyable, Sendable {
     /// Send `message` to `engine`, tell the monitor. The core keeps the message.
     case assign
-    /// Relay `reply` of `engine` to the client of `message`, tell the monitor; the task is done
-    /// and both messages are the driver's to release.
+    /// Relay `reply` of `engine` to the client of `message`, tell the monitor; the task is done,
+    /// well or not (see `outcome`), and both messages are the driver's to release.
     case deliver
     /// The scheduler fails the task: make the reply for `reason`; `message` is the driver's.
     case fail
-    /// `reply` was consumed by a retry or an unmet dependency: release it.
+    /// `reply` was consumed by a retry or an unmet dependency (see `outcome`): release it.
     case retire
+    /// `engine` went away with the task, which has retries left and is tried elsewhere.
+    case lose
     /// `reply` is of no use (`discard` says why): log it, count it, release it.
     case discard
     /// One reference of the wire to the name `engine` is no longer needed.
@@ -52,13 +54,25 @@ public struct Command: BitwiseCopyable, Sendable {
   public var kind: Kind
   public var reason = FailureReason.impossibleDependency
   public var detail = FailureDetail.afterCannotBeMet
-  public var discard = DiscardReason.unknownTask
+  /// `discard` of `.discard`, `outcome` of the others: one byte keeps the command at 20.
+  private var detailOfReply: UInt8 = 0
   public var task = TaskID.unknown
   public var message = MessageHandle.none
   public var reply = MessageHandle.none
   public var engine = EngineName.none
 
   init(_ kind: Kind) { self.kind = kind }
+
+  public var discard: DiscardReason {
+    get { DiscardReason(rawValue: detailOfReply)! }
+    set { detailOfReply = newValue.rawValue }
+  }
+
+  /// `deliver`: how the task ended. `retire`, `lose`: why it is tried elsewhere.
+  public var outcome: Outcome {
+    get { Outcome(rawValue: detailOfReply)! }
+    set { detailOfReply = newValue.rawValue }
+  }
 }
 
 /// The commands of a step, in order. Kept and reused by the driver.

@@ -33,10 +33,16 @@ extension SchedulerCore {
   /// The engine's tasks got their time for late results: each has failed there now.
   private mutating func strand(_ engine: UInt32, _ commands: inout CommandBuffer) {
     let name = engines[engine].name
-    while engines[engine].firstRunning != nowhere {
+    if engines[engine].restoredCount > 0 { placeRestored(of: engine, &commands) }
+    while !engines[engine].isRegistered && engines[engine].firstRunning != nowhere {
       let slot = engines[engine].firstRunning
       leaveEngine(slot)
       if live[slot].retries > 0 {
+        var command = Command(.lose)
+        command.outcome = .failed
+        command.task = live[slot].id
+        command.engine = name
+        commands.storage.append(command)
         tryElsewhere(slot, not: name, unmet: false, &commands)
       } else {
         var command = Command(.fail)

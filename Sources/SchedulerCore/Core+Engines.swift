@@ -48,13 +48,12 @@ extension SchedulerCore {
     } else {
       slot = freeSlots.removeLast()
     }
-    let incarnation = UInt32(engines.count)
-    precondition(incarnation < Fate.limit, "too many registrations")
-    engines.append(Engine(name: name, slot: slot))
+    let incarnation = makeIncarnation(record, slot)
     engineOfSlot[slot] = incarnation
     names[record].incarnation = incarnation
     names[record].wasRegistered = true
     loads.insert(slot)
+    adoptRestored(incarnation)
     reconsiderAvoiding()
     settle(freed: incarnation, &commands)
   }
@@ -69,6 +68,7 @@ extension SchedulerCore {
     engines[incarnation].slot = nowhere
     names[record(of: name)].incarnation = nowhere
     if engines[incarnation].runningCount > 0 {
+      graces.cancel(owner: incarnation)
       graces.insert(
         Deadline(
           time_ns: deadline(after_ns: options.strandedAfter_ns), tie: incarnation,
@@ -108,6 +108,19 @@ extension SchedulerCore {
   mutating func assign(_ slot: UInt32, to engineSlot: UInt32, _ commands: inout CommandBuffer) {
     timeouts.cancel(owner: slot)
     let incarnation = engineOfSlot[engineSlot]
+    joinEngine(slot, incarnation)
+    charge(slot, engineSlot)
+
+    var command = Command(.assign)
+    command.task = live[slot].id
+    command.message = live[slot].message
+    command.engine = engines[incarnation].name
+    commands.storage.append(command)
+  }
+
+  /// The task stands last among those outstanding on the engine.
+  @inline(__always)
+  mutating func joinEngine(_ slot: UInt32, _ incarnation: UInt32) {
     let last = engines[incarnation].lastRunning
     live[slot].phase = .running
     live[slot].engine = incarnation
@@ -120,13 +133,6 @@ extension SchedulerCore {
     }
     engines[incarnation].lastRunning = slot
     engines[incarnation].runningCount += 1
-    charge(slot, engineSlot)
-
-    var command = Command(.assign)
-    command.task = live[slot].id
-    command.message = live[slot].message
-    command.engine = engines[incarnation].name
-    commands.storage.append(command)
   }
 
   @inline(__always)
@@ -150,7 +156,7 @@ extension SchedulerCore {
 
   /// Costs are a policy's: their sum may pass what the vector holds (2^31), and must come back.
   @inline(__always)
-  private mutating func setLoad(of engine: UInt32, adding change: Int64) {
+  mutating func setLoad(of engine: UInt32, adding change: Int64) {
     let load = UInt64(Int64(engines[engine].load) + change)
     engines[engine].load = load
     loads.set(engines[engine].slot, UInt32(clamping: load))
@@ -159,6 +165,10 @@ extension SchedulerCore {
   /// The task is no longer outstanding on its engine.
   mutating func leaveEngine(_ slot: UInt32) {
     let task = live[slot]
+    if task.flags.contains(.restored) {
+      live[slot].flags.remove(.restored)
+      engines[task.engine].restoredCount -= 1
+    }
     if task.previousRunning == nowhere {
       engines[task.engine].firstRunning = task.nextRunning
     } else {

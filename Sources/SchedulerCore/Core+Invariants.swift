@@ -65,6 +65,7 @@ extension SchedulerCore {
       let engine = engines[index]
       var load: UInt64 = 0
       var running: UInt32 = 0
+      var restored: UInt32 = 0
       var slot = engine.firstRunning
       var previous = nowhere
       while slot != nowhere {
@@ -74,12 +75,16 @@ extension SchedulerCore {
         }
         if task.previousRunning != previous { return "engine \(index): its list is broken" }
         running += 1
+        restored += task.flags.contains(.restored) ? 1 : 0
         load += UInt64(task.cost)
         previous = slot
         slot = task.nextRunning
       }
       if running != engine.runningCount || previous != engine.lastRunning {
         return "engine \(index): \(running) tasks run there, \(engine.runningCount) counted"
+      }
+      if restored != engine.restoredCount {
+        return "engine \(index): \(restored) restored, \(engine.restoredCount) counted"
       }
       guard engine.isRegistered else {
         if running > 0 { graceCount += 1 }
@@ -89,11 +94,20 @@ extension SchedulerCore {
         continue
       }
       registered += 1
+      let waitsForAnswers =
+        restored > 0 && !names[Int(recordOfName[engine.name.value])].answersFences
+      if graces.contains(owner: UInt32(index)) {
+        graceCount += 1
+      } else if waitsForAnswers {
+        return "engine \(index): nobody limits what was restored there"
+      }
       if engineOfSlot[engine.slot] != UInt32(index) { return "engine \(index): slot disagrees" }
       if engine.load != load || loads[engine.slot] != min(load, UInt64(LoadVector.loadMax)) {
         return "engine \(index): load \(engine.load), recounted \(load)"
       }
-      if options.hwm > 0 && options.loadPolicy == nil && load > UInt64(options.hwm) {
+      // More may have run there before a restart with a lower mark.
+      let mark = max(UInt64(options.hwm), UInt64(restored))
+      if options.hwm > 0 && options.loadPolicy == nil && load > mark {
         return "engine \(index): load \(load) is over the high-water mark"
       }
     }

@@ -20,12 +20,14 @@ extension SchedulerCore {
       command.message = live[slot].message
       command.reply = event.message
       command.engine = event.engine
+      command.outcome = event.outcome
       commands.storage.append(command)
       end(
         slot, event.outcome == .completed ? .completed(on: engine) : .failed(on: engine),
         &commands)
     } else {
       var command = Command(.retire)
+      command.outcome = event.outcome
       command.task = event.task
       command.reply = event.message
       command.engine = event.engine

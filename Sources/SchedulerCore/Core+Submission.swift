@@ -5,14 +5,9 @@ extension SchedulerCore {
     _ event: Event, _ lists: Span<UInt32>, _ commands: inout CommandBuffer
   ) {
     let slot = makeLive(event)
-    for index in 0..<Int(event.targets.count) {
-      let name = EngineName(lists[Int(event.targets.first) + index])
-      self.lists.push(name.value, onto: &live[slot].targets)
-      names[record(of: name)].references += 1
-    }
+    takeTargets(event, slot, lists)
     if let detail = admit(event, slot, lists) {
-      let invalid = detail == .dependencyOnItself || detail == .dependencyNeverSeen
-      fail(slot, invalid ? .invalidDependency : .impossibleDependency, detail, &commands)
+      fail(slot, detail, &commands)
     } else if live[slot].phase == .waiting {
       startWaiting(slot)
     } else {
@@ -21,7 +16,21 @@ extension SchedulerCore {
     settle(&commands)
   }
 
-  private mutating func makeLive(_ event: Event) -> UInt32 {
+  /// The task cannot run at all.
+  mutating func fail(_ slot: UInt32, _ detail: FailureDetail, _ commands: inout CommandBuffer) {
+    let invalid = detail == .dependencyOnItself || detail == .dependencyNeverSeen
+    fail(slot, invalid ? .invalidDependency : .impossibleDependency, detail, &commands)
+  }
+
+  mutating func takeTargets(_ event: Event, _ slot: UInt32, _ lists: Span<UInt32>) {
+    for index in 0..<Int(event.targets.count) {
+      let name = EngineName(lists[Int(event.targets.first) + index])
+      self.lists.push(name.value, onto: &live[slot].targets)
+      names[record(of: name)].references += 1
+    }
+  }
+
+  mutating func makeLive(_ event: Event) -> UInt32 {
     let task = LiveTask(
       id: event.task, message: event.message, retries: event.retries,
       timeout_ns: event.timeout_ns, bytes: event.bytes)
@@ -43,7 +52,7 @@ extension SchedulerCore {
   /// Reads both dependencies as the reference does: `after` that is met already is forgotten
   /// before it is validated, then each is checked for unknown ids, then for impossibility.
   /// Returns why the task fails at once, or nil.
-  private mutating func admit(_ event: Event, _ slot: UInt32, _ lists: Span<UInt32>)
+  mutating func admit(_ event: Event, _ slot: UInt32, _ lists: Span<UInt32>)
     -> FailureDetail?
   {
     if event.after.tasks.count == 0 || isMet(event.after, lists) {

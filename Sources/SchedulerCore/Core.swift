@@ -98,6 +98,7 @@ public struct SchedulerCore: ~Copyable {
     case .engineUnregistered: unregister(event.engine, &commands)
     case .undeliverable: takeBack(event, &commands)
     case .refused: remember(event.task, .failedNowhere)
+    case .fenced: fence(event.engine, &commands)
     }
   }
 

@@ -57,6 +57,9 @@ public struct Event: BitwiseCopyable, Sendable {
     case finished
     /// `task` could not be handed to `engine`, which never connected.
     case undeliverable
+    /// `engine` has answered everything it was given before the restart: tasks restored as
+    /// running there that are still open will get no answer (see Core+Restore.swift).
+    case fenced
   }
 
   public var kind: Kind

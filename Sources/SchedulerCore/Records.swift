@@ -95,6 +95,8 @@ struct LiveTask: BitwiseCopyable {
     static let followSplit = Flags(rawValue: 4)
     /// An id that `follow` needs was failed by the scheduler: it ran nowhere.
     static let followNowhere = Flags(rawValue: 8)
+    /// It ran on its engine before a restart, which nobody has confirmed yet.
+    static let restored = Flags(rawValue: 16)
   }
 
   init(id: TaskID, message: MessageHandle, retries: UInt32, timeout_ns: UInt64, bytes: UInt64) {
@@ -131,6 +133,8 @@ struct Engine: BitwiseCopyable {
   var firstRunning = nowhere
   var lastRunning = nowhere
   var runningCount: UInt32 = 0
+  /// Of those, the ones with the flag `restored`.
+  var restoredCount: UInt32 = 0
   /// Sum of the costs of what runs there. The load vector shows as much of it as it can hold.
   var load: UInt64 = 0
 
@@ -151,6 +155,10 @@ struct NameRecord {
   var references = 0
   /// Names of engines stay: blacklists and fates may speak of them.
   var wasRegistered = false
+  /// What a journal said of the engine, until it registers; `nowhere` without.
+  var restored = nowhere
+  /// Whether it answers a fence (`Event.Kind.fenced`).
+  var answersFences = false
 }
 
 /// Ready tasks that may run anywhere except on one set of names.

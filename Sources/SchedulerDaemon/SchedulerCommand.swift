@@ -26,7 +26,8 @@ struct SchedulerCommand: ParsableCommand {
       encryption. YARDMASTER_KERNEL forces the SIMD kernels (scalar, sse4.2, avx2, avx512, neon).
 
       SIGTERM and SIGINT end it within two seconds, after queued messages have been sent. \
-      Exit status: 0 ended as asked, 2 a bad argument, 69 an address that cannot be had.
+      Exit status: 0 ended as asked, 2 a bad argument, 69 an address that cannot be had, 74 a \
+      journal that cannot be used.
       """)
 
   @Option(help: ArgumentHelp("ROUTER, bound: where clients connect.", valueName: "url"))
@@ -66,6 +67,12 @@ struct SchedulerCommand: ParsableCommand {
   var transport = "auto"
   @Option(help: "How the scheduler waits: auto (io_uring, else epoll), uring, epoll.")
   var io = "auto"
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Threads that receive, check and send for clients and engines (0 to 64, --transport native); "
+        + "0: the scheduling thread does.", valueName: "n"))
+  var ioThreads = 0
 
   @Option(
     parsing: .unconditional,
@@ -73,6 +80,18 @@ struct SchedulerCommand: ParsableCommand {
       "Look for messages this long before sleeping: a shorter way for each, for a core's time.",
       valueName: "microseconds"))
   var busyPollUs = 0
+
+  @Option(
+    help: ArgumentHelp(
+      "Write down every task, assignment and reply there, and go on from it at the next start.",
+      valueName: "folder"))
+  var journal: String?
+  @Option(
+    help: ArgumentHelp(
+      "When the journal is synced: always (before anything that follows leaves), a number of "
+        + "milliseconds, or off. Only a power loss can lose what is not synced.",
+      valueName: "always|ms|off"))
+  var journalSync = "5"
 
   @Flag(
     help: ArgumentHelp(
@@ -113,6 +132,7 @@ struct SchedulerCommand: ParsableCommand {
     options.links.identity = identity
     options.links.body = try pick("--transport", transport)
     options.links.io = try pick("--io", io)
+    options.links.ioThreads = ioThreads
     guard busyPollUs >= 0 && busyPollUs <= 1_000_000 else {
       throw refusal(
         "--busy-poll-us is \(busyPollUs): give microseconds from 0 (sleep at once) to 1000000")
@@ -142,6 +162,11 @@ struct SchedulerCommand: ParsableCommand {
     }
     options.core.strandedAfter_ns = UInt64(strandedAfter * 1e9)
     if let seed { options.core.seed = seed }
+    if let journal {
+      guard !journal.isEmpty else { throw refusal("--journal is empty: give a folder") }
+      options.journal.folder = journal
+    }
+    options.journal.sync = try sync()
 
     if packer == "pickle" {
       throw refusal(
@@ -161,6 +186,20 @@ struct SchedulerCommand: ParsableCommand {
     guard parentPid >= 0 else { throw refusal("--parent-pid is \(parentPid): give a process id") }
     options.parentPID = parentPid
     return options
+  }
+
+  private func sync() throws(SchedulerFailure) -> JournalSync {
+    switch journalSync {
+    case "always": return .always
+    case "off": return .off
+    default:
+      guard let milliseconds = Double(journalSync), milliseconds > 0, milliseconds <= 3_600_000
+      else {
+        throw refusal(
+          "--journal-sync is \"\(journalSync)\": give always, off, or milliseconds up to 3600000")
+      }
+      return .every_ns(UInt64(milliseconds * 1e6))
+    }
   }
 
   private func sessionKey() throws(SchedulerFailure) -> [UInt8] {

@@ -179,6 +179,22 @@ struct Composer: ~Copyable {
     return finish(tables)
   }
 
+  /// A question that an engine answers in its turn, after everything it was given before:
+  /// ipykernel's `kernel_info_request`, which changes nothing.
+  mutating func fence(_ tables: borrowing Tables) -> message_handle {
+    begin()
+    header("kernel_info_request")
+    emptyMap()
+    emptyMap()
+    emptyMap()
+    return finish(tables)
+  }
+
+  /// Whether a message id is one of ours.
+  func isOurs(_ id: UnsafeRawBufferPointer) -> Bool {
+    unsafe id.starts(with: idText[..<idPrefixCount])
+  }
+
   // MARK: building
 
   private mutating func begin() {

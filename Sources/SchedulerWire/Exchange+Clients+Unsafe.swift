@@ -43,6 +43,9 @@ extension Exchange {
       transport_send(
         TRANSPORT_MONITOR, to: ATOM_NONE, event.message, prefix: (intask, event.peer, 0),
         prefixCount: 2))
+    if journal.isOn {
+      unsafe recordTask(event, task.msg_id, id, isRefused: status != SCAN_OK)
+    }
     guard status == SCAN_OK else {
       var refused = Event(.refused)
       refused.task = TaskID(id)
@@ -54,7 +57,7 @@ extension Exchange {
     unsafe submit(event, message, TaskID(id))
   }
 
-  private mutating func submit(_ event: transport_event, _ found: intake_message, _ id: TaskID) {
+  mutating func submit(_ event: transport_event, _ found: intake_message, _ id: TaskID) {
     let task = unsafe found.task
     var submitted = Event(.submitted)
     submitted.task = id

@@ -13,7 +13,10 @@ extension Exchange {
       case .assign: assign(command)
       case .deliver: deliver(command)
       case .fail: fail(command)
-      case .retire: spent.append(command.reply.value)
+      case .retire:
+        if journal.isOn { recordReturn(command) }
+        spent.append(command.reply.value)
+      case .lose: if journal.isOn { recordReturn(command) }
       case .discard: discard(command)
       case .releaseName: unsafe atoms_release(tables.atoms, command.engine.value)
       }
@@ -29,9 +32,14 @@ extension Exchange {
         TRANSPORT_ENGINE, to: command.engine.value, command.message.value,
         prefix: (message.pointee.origin, 0, 0), prefixCount: 1, tag: command.task.value))
 
+    if journal.isOn { recordAssignment(command) }
+    tellAssignment(command.message.value, command.engine)
+  }
+
+  mutating func tellAssignment(_ message: message_handle, _ engineName: EngineName) {
     var size = 0
-    let engine = unsafe atoms_bytes(tables.atoms, command.engine.value, &size)
-    let id = unsafe taskID(of: command.message.value)
+    let engine = unsafe atoms_bytes(tables.atoms, engineName.value, &size)
+    let id = unsafe taskID(of: message)
     let destination = unsafe composer.taskDestination(
       id, UnsafeRawBufferPointer(start: engine, count: size), tables)
     outbox.append(
@@ -43,7 +51,7 @@ extension Exchange {
       unsafe log.notice(
         .debug,
         "task \(String(decoding: id, as: UTF8.self)) goes to engine "
-          + tables.text(of: command.engine))
+          + tables.text(of: engineName))
     }
   }
 
@@ -52,10 +60,15 @@ extension Exchange {
     let client = unsafe message_get(tables.messages, command.message.value)!.pointee.origin
     let engine = command.engine.value
     // The reply's first frame is the client's routing id: it is replaced by our own record.
-    outbox.append(
-      transport_send(
-        TRANSPORT_CLIENT, to: client, command.reply.value, firstFrame: 1,
-        prefix: (engine, 0, 0), prefixCount: 1))
+    let address =
+      journal.isOn
+      ? recordFinal(command, command.reply.value, firstFrame: 1, engine: engine) : client
+    if address != ATOM_NONE {
+      outbox.append(
+        transport_send(
+          TRANSPORT_CLIENT, to: address, command.reply.value, firstFrame: 1,
+          prefix: (engine, 0, 0), prefixCount: 1))
+    }
     outbox.append(
       transport_send(
         TRANSPORT_MONITOR, to: ATOM_NONE, command.reply.value, firstFrame: 1,
@@ -74,7 +87,7 @@ extension Exchange {
     if log.noticeLevel <= level {
       log.notice(level, "task \(id) failed: \(reply.ename): \(reply.explanation[0])")
     }
-    sendError(reply, about: command.message.value)
+    sendError(reply, about: command.message.value, ending: command)
     spent.append(command.message.value)
   }
 
@@ -89,9 +102,11 @@ extension Exchange {
     drop(reason, command.reply.value, from: command.engine.value)
   }
 
-  /// Sends an error reply to the client of `message` and, mostly, to the monitor.
+  /// Sends an error reply to the client of `message` and, mostly, to the monitor. `ending`: it is
+  /// the final reply to an accepted task.
   mutating func sendError(
-    _ reply: ErrorReply, about message: message_handle, tellsMonitor: Bool = true
+    _ reply: ErrorReply, about message: message_handle, tellsMonitor: Bool = true,
+    ending: Command? = nil
   ) {
     let task = unsafe message_get(tables.messages, message)!
     let delimiter = Int(tables.note(of: message).delimiter)
@@ -102,10 +117,16 @@ extension Exchange {
     let client = unsafe task.pointee.origin
     let engine = reply.engine
     let engineCount: UInt8 = engine == ATOM_NONE ? 0 : 1
-    outbox.append(
-      transport_send(
-        TRANSPORT_CLIENT, to: client, composed, prefix: (engine, 0, 0),
-        prefixCount: engineCount))
+    var address = client
+    if let ending, journal.isOn {
+      address = recordFinal(ending, composed, firstFrame: 0, engine: engine)
+    }
+    if address != ATOM_NONE {
+      outbox.append(
+        transport_send(
+          TRANSPORT_CLIENT, to: address, composed, prefix: (engine, 0, 0),
+          prefixCount: engineCount))
+    }
     if tellsMonitor {
       outbox.append(
         transport_send(

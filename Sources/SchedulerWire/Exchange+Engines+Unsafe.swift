@@ -23,6 +23,7 @@ extension Exchange {
     let task = unsafe task_ids_find(
       tables.taskIDs, result.msg_id.data, Int(result.msg_id.size))
     guard task != TASK_ID_NONE else {
+      if journal.isOn, unsafe takeFence(event, result.msg_id) { return }
       unsafe drop(.unknownTask, event.message, from: event.peer)
       return
     }
@@ -47,6 +48,9 @@ extension Exchange {
   /// Frames held for an engine that never connected, or does not read, came back: the task is
   /// placed again.
   mutating func ingestUndeliverable(_ event: transport_event) {
+    guard unsafe event.tag != TASK_ID_NONE else {
+      return unsafe takeBackFence(of: event.peer)
+    }
     unsafe log.notice(
       .warning,
       "engine \(tables.text(of: event.peer)) has not connected, or does not read: "

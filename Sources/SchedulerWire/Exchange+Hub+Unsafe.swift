@@ -34,6 +34,7 @@ extension Exchange {
   }
 
   private mutating func takeConnectionReply(_ hub: scan_hub, _ spans: UnsafePointer<scan_span>?) {
+    state.hubAnswered = true
     let status = unsafe text(hub.status_text)
     guard status == "ok" else {
       log.notice(
@@ -70,6 +71,7 @@ extension Exchange {
     }
     change.engine = EngineName(name)
     events.append(change)
+    if journal.isOn && kind == .engineRegistered { sendFence(to: change.engine.value) }
     let what = kind == .engineRegistered ? "registered" : "unregistered"
     log.notice(.info, "engine \(tables.text(of: change.engine)) \(what)")
   }
@@ -79,7 +81,7 @@ extension Exchange {
     return name < hasLeft.count && hasLeft[name]
   }
 
-  private mutating func keepEngineName(_ name: atom) {
+  mutating func keepEngineName(_ name: atom) {
     if Int(name) >= isEngineName.count {
       let missing = Int(name) + 1 - isEngineName.count
       isEngineName += Array(repeating: false, count: max(64, missing))

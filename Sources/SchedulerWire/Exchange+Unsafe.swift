@@ -16,6 +16,9 @@ public struct ExchangeOptions: Sendable {
   public var core = CoreOptions()
   public var session = SessionOptions()
   public var transport = TransportOptions()
+  public var journal = JournalOptions()
+  /// Names a journal that is begun now; random.
+  public var journalID: (UInt64, UInt64) = (0, 0)
   /// Keys the hashes of the name tables; peers must not know it.
   public var hashSeed: UInt64 = 0
   public init() {}
@@ -46,11 +49,15 @@ public struct ExchangeReport: Sendable {
 }
 
 public struct Exchange: ~Copyable {
-  // Destroyed in this order: the transport gives its messages back to the tables.
+  // Destroyed in this order: the journal's thread wakes the transport, and the transport gives its
+  // messages back to the tables.
+  var journal: Journal
+  var state = JournalState()
   var transport: Transport
   var tables: Tables
   var composer: Composer
   var intake: Intake
+  private let laneIntakes: LaneIntakes
   var core: SchedulerCore
   let log: any NoticeReceiver
   /// Nil but in a simulation (see CoreWatcher).
@@ -76,46 +83,65 @@ public struct Exchange: ~Copyable {
   let intask: atom
   let outtask: atom
   let tracktask: atom
+  /// In the place of a client's routing id, for the fences of a scheduler with a journal.
+  let fenceName: atom
 
   private init(
-    _ options: ExchangeOptions, _ transport: consuming Transport, _ tables: consuming Tables,
-    _ composer: consuming Composer, _ intake: consuming Intake,
-    _ log: any NoticeReceiver
+    _ options: ExchangeOptions, _ journal: consuming Journal, _ transport: consuming Transport,
+    _ tables: consuming Tables, _ composer: consuming Composer, _ intake: consuming Intake,
+    _ laneIntakes: consuming LaneIntakes, _ log: any NoticeReceiver
   ) {
     self.log = log
     intask = tables.intern("intask")
     outtask = tables.intern("outtask")
     tracktask = tables.intern("tracktask")
+    fenceName = tables.intern("yardmaster")
+    self.journal = journal
     self.transport = transport
     self.tables = tables
     self.composer = composer
     self.intake = intake
+    self.laneIntakes = laneIntakes
     core = SchedulerCore(options.core)
     drops = Array(repeating: DropCounter(), count: DropReason.allCases.count)
   }
 
-  /// Opens the sockets; throws `SessionFailure` or `TransportFailure`, each one line for a person.
-  public static func open(_ options: ExchangeOptions, log: any NoticeReceiver) throws -> Exchange {
+  /// Opens the journal and the sockets; throws `SessionFailure`, `JournalFailure` or
+  /// `TransportFailure`, each one line for a person. `now_ns`, `wall_us`: see `process`.
+  public static func open(
+    _ options: ExchangeOptions, log: any NoticeReceiver, now_ns: UInt64 = 0, wall_us: Int64 = 0
+  ) throws -> Exchange {
     let composer = try Composer(options.session)
     let intake = try Intake(options.session)
+    let journal = try Journal(options.journal, id: options.journalID, wall_us: wall_us)
     let tables = Tables(hashSeed: options.hashSeed)
-    let transport = try Transport(options.transport, engineDealer: false, tables)
-    return Exchange(options, transport, tables, composer, intake, log)
+    let laneIntakes = try LaneIntakes(options.session, count: options.transport.ioThreads)
+    let transport = try unsafe Transport(
+      options.transport, engineDealer: false, tables, laneIntakes.checker)
+    var exchange = Exchange(options, journal, transport, tables, composer, intake, laneIntakes, log)
+    if exchange.journal.isOn {
+      try exchange.beginRestore(
+        now_ns: now_ns, hasHub: !options.transport.registrationURL.isEmpty)
+    }
+    return exchange
   }
 
   /// Sends what is queued for at most `linger_ns`, then closes the sockets.
   /// Nothing else may follow.
   public mutating func close(linger_ns: UInt64) {
+    if journal.isOn { endJournal() }
     transport.close(linger_ns: linger_ns)
     // What waited or ran is lost with this process: its messages go before their table does.
     core.forEachHeldMessage { unsafe message_release(tables.messages, $0.value) }
-    for message in spent { unsafe message_release(tables.messages, message) }
+    unsafe message_release_all(tables.messages, spent, spent.count)
   }
 
   /// Sleeps until something is ready or until `deadline_ns` or the core's next deadline, on
-  /// CLOCK_MONOTONIC. Throws when the reactor itself fails.
+  /// CLOCK_MONOTONIC. Throws when the reactor itself fails, or the journal.
   public mutating func wait(until deadline_ns: UInt64) throws {
-    let deadline = min(deadline_ns, core.nextDeadline_ns ?? .max)
+    var deadline = deadline_ns
+    if journal.isOn { deadline = min(deadline, try serveJournal()) }
+    deadline = min(deadline, core.nextDeadline_ns ?? .max)
     let result = inbox.gather(transport, deadline_ns: deadline)
     if result < 0 { throw ReactorFailure(errno: -result) }
   }
@@ -167,9 +193,10 @@ public struct Exchange: ~Copyable {
   }
 
   private mutating func flush() {
+    if journal.isOn { return flushThroughJournal() }
     unsafe transport_send_all(transport.handle, outbox.base, UInt32(outbox.count))
     outbox.removeAll()
-    for message in spent { unsafe message_release(tables.messages, message) }
+    unsafe message_release_all(tables.messages, spent, spent.count)
     spent.removeAll(keepingCapacity: true)
   }
 
@@ -184,7 +211,13 @@ public struct Exchange: ~Copyable {
   }
 
   /// Stops or resumes taking tasks.
-  public func pauseClients(_ paused: Bool) { transport.pause(TRANSPORT_CLIENT, paused) }
+  public mutating func pauseClients(_ paused: Bool) {
+    state.clientsPaused = paused
+    transport.pause(TRANSPORT_CLIENT, paused || state.isRestoring)
+  }
+
+  /// Something came in, or waits for the journal: a scheduler that ends in good order goes on.
+  public var isBusy: Bool { inbox.count > 0 || !state.held.isEmpty }
 
   /// `fd`-free wake-up: safe from any thread and from a signal handler while this exists.
   public var waker: Waker { unsafe Waker(handle: transport.handle) }

@@ -9,6 +9,10 @@ struct Intake: ~Copyable {
   let handle: OpaquePointer
 
   init(_ options: SessionOptions) throws(SessionFailure) {
+    unsafe handle = try Self.make(options)
+  }
+
+  static func make(_ options: SessionOptions) throws(SessionFailure) -> OpaquePointer {
     var reason = [CChar](repeating: 0, count: 512)
     let created = unsafe options.key.withUnsafeBytes { key in
       unsafe options.signatureScheme.withCString { scheme in
@@ -19,17 +23,54 @@ struct Intake: ~Copyable {
       }
     }
     guard let created = unsafe created else { throw SessionFailure(reason) }
-    unsafe handle = created
+    return unsafe created
   }
   deinit { unsafe intake_destroy(handle) }
 
   /// Forgets what earlier checks found.
   func reset() { unsafe intake_reset(handle) }
 
+  /// What the message says: as the I/O lane found it, or looked at now.
   func check(_ kind: intake_kind, _ event: transport_event) -> intake_message {
+    if let checked = unsafe event.checked {
+      return unsafe checked.assumingMemoryBound(to: intake_message.self).pointee
+    }
     var found = unsafe intake_message()
     unsafe intake_check(handle, kind, event.frames, UInt32(event.frame_count), &found)
     return unsafe found
+  }
+}
+
+/// An intake for each I/O lane, used by that lane's thread alone. Must outlive the transport.
+@safe
+struct LaneIntakes: ~Copyable {
+  let contexts: UnsafeMutablePointer<UnsafeMutableRawPointer?>
+  let count: Int
+
+  init(_ options: SessionOptions, count: Int) throws(SessionFailure) {
+    precondition(
+      unsafe MemoryLayout<intake_message>.size <= Int(TRANSPORT_CHECKED_SIZE)
+        && INTAKE_TASK.rawValue == TRANSPORT_CLIENT.rawValue
+        && INTAKE_REPLY.rawValue == TRANSPORT_ENGINE.rawValue)
+    unsafe contexts = .allocate(capacity: max(1, count))
+    unsafe contexts.initialize(repeating: nil, count: max(1, count))
+    self.count = count
+    for index in 0..<count {
+      unsafe contexts[index] = UnsafeMutableRawPointer(try Intake.make(options))
+    }
+  }
+
+  deinit {
+    for index in 0..<count {
+      if let context = unsafe contexts[index] { unsafe intake_destroy(OpaquePointer(context)) }
+    }
+    unsafe contexts.deallocate()
+  }
+
+  var checker: transport_checker {
+    guard count > 0 else { return unsafe transport_checker() }
+    return unsafe transport_checker(
+      check: intake_check_apart, contexts: UnsafePointer(contexts))
   }
 }
 

@@ -36,7 +36,7 @@ public struct PureRelay: ~Copyable {
     // Without engines tasks wait in the DEALER, as long as it takes.
     links.hold_ns = .max
     links.holdBytesMax = .max
-    let transport = try Transport(links, engineDealer: true, tables)
+    let transport = try unsafe Transport(links, engineDealer: true, tables, transport_checker())
     return PureRelay(transport, tables, log)
   }
 

@@ -10,6 +10,8 @@ struct MessageNote: BitwiseCopyable {
   var idSize: UInt16 = 0
   /// Frames before `<IDS|MSG>`.
   var delimiter: UInt16 = 0
+  /// Its client, when it was accepted in a former life (`RecoveredClients`); 0: this life.
+  var recovered: UInt32 = 0
 }
 
 @safe

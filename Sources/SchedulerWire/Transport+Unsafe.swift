@@ -28,6 +28,10 @@ public struct TransportOptions: Sendable {
   public var holdBytesMax: UInt64 = 1 << 30
   /// Of the jitter between attempts to connect again (native); 0: from the clock.
   public var seed: UInt64 = 0
+  /// Threads that speak with clients and engines (native), 0 to `ioThreadsMax`; 0: the scheduling
+  /// thread does.
+  public var ioThreads = 0
+  public static let ioThreadsMax = Int(TRANSPORT_IO_THREADS_MAX)
   /// How long a turn looks for messages before it sleeps.
   public var busyPoll_ns: UInt64 = 0
   public init() {}
@@ -45,9 +49,11 @@ struct Transport: ~Copyable {
   let handle: OpaquePointer
   private var isOpen = true
 
-  init(_ options: TransportOptions, engineDealer: Bool, _ tables: borrowing Tables)
-    throws(TransportFailure)
-  {
+  /// `checker`: what I/O lanes do with the messages that they receive.
+  init(
+    _ options: TransportOptions, engineDealer: Bool, _ tables: borrowing Tables,
+    _ checker: transport_checker
+  ) throws(TransportFailure) {
     var config = unsafe transport_config()
     unsafe config.body = options.body == .zmq ? TRANSPORT_BODY_ZMQ : TRANSPORT_BODY_NATIVE
     unsafe config.busy_poll_ns = options.busyPoll_ns
@@ -59,6 +65,8 @@ struct Transport: ~Copyable {
       }
     unsafe config.engine_dealer = engineDealer
     unsafe config.seed = options.seed
+    unsafe config.io_threads = UInt32(options.ioThreads)
+    unsafe config.checker = checker
     unsafe config.hold_ns = options.hold_ns
     unsafe config.hold_bytes_max = options.holdBytesMax
     unsafe config.names = tables.atoms
@@ -189,6 +197,11 @@ struct SendBuffer: ~Copyable {
   deinit { unsafe base.deallocate() }
 
   mutating func removeAll() { count = 0 }
+
+  mutating func removeFirst(_ gone: Int) {
+    count -= gone
+    unsafe base.update(from: base + gone, count: count)
+  }
 
   @inline(__always)
   mutating func append(_ send: transport_send) {

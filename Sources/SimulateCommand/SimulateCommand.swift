@@ -60,7 +60,7 @@ struct SimulateCommand: ParsableCommand {
       tally.add(verdict)
       if verbose { print("seed \(each): \(tally.line(verdict))") }
       if let violation = verdict.violation {
-        try report(violation, seed: each)
+        report(violation, seed: each)
       }
     }
     if census { print(tally.census.table) }
@@ -70,7 +70,7 @@ struct SimulateCommand: ParsableCommand {
   private func simulate(_ seed: UInt64) -> Verdict {
     sayOnCrash("\nbroken: the scheduler crashed\n\(replay(seed))\n")
     var simulation = Simulation(seed: seed, events: events)
-    simulation.onViolation = { sayOnCrash("\nbroken: \($0)\n\(replay(seed))\n") }
+    simulation.onViolation = { violation, _ in report(violation, seed: seed) }
     var verdict = simulation.run()
     guard verdict.violation == nil, twice > 0, seed % UInt64(twice) == 0 else { return verdict }
     verdict.violation = Determinism.check(verdict, simulation.run(hashSeed: seed | 1))
@@ -81,14 +81,21 @@ struct SimulateCommand: ParsableCommand {
     "replay: swift run -c release simulate \(seed) --events \(events) --twice 1"
   }
 
-  private func report(_ violation: Violation, seed: UInt64) throws {
+  /// Runs the seed once more for the lines before it broke, and ends the program.
+  private func report(_ violation: Violation, seed: UInt64) -> Never {
     if lines > 0 {
-      let again = Simulation(seed: seed, events: events, linesMax: lines).run()
-      for line in again.lines { print("  \(line)") }
+      var again = Simulation(seed: seed, events: events, linesMax: lines)
+      again.onViolation = { _, lines in leave(violation, seed: seed, lines) }
+      leave(violation, seed: seed, again.run().lines)
     }
+    leave(violation, seed: seed, [])
+  }
+
+  private func leave(_ violation: Violation, seed: UInt64, _ lines: [String]) -> Never {
+    for line in lines { print("  \(line)") }
     print("broken: \(violation)")
     print(replay(seed))
-    throw ExitCode(violation.promise.exitCode)
+    Self.exit(withError: ExitCode(violation.promise.exitCode))
   }
 }
 

@@ -55,6 +55,9 @@ public enum Promise: String, CaseIterable, Sendable {
   case liveness = "what is healthy finishes"
   case memory = "memory at rest is empty"
 
+  /// Whether it can be judged by a history that no longer knows what runs on which registration.
+  var isSharp: Bool { [.oneReply, .after, .invariants, .model].contains(self) }
+
   public var exitCode: Int32 { Int32(10 + Self.allCases.firstIndex(of: self)!) }
 }
 

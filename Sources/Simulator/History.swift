@@ -3,7 +3,8 @@
 ///
 /// A step tells all events before all decisions, so their order within a step is partly unknown:
 /// what a step told is taken as known from its start, and engines that it removed count as there
-/// until its end. The plain model, which sees the order, is exact.
+/// until its end. Where that leaves open which registration of a name got a task, the history is
+/// blurred from there on. The plain model, which sees the order, is exact.
 
 import PlainModel
 import SchedulerCore
@@ -50,6 +51,8 @@ struct History {
   private(set) var failed: Set<Int> = []
   /// Registrations that the present step ended.
   private(set) var removedNow: Set<Int> = []
+  /// A step ended one registration of a name and began another, and a task went to that name.
+  private(set) var isBlurred = false
   private var outcomes: [(task: Int, engine: EngineName, outcome: Outcome)] = []
 
   var running: Int { tasks.count { $0.engine != nil } }
@@ -115,6 +118,9 @@ struct History {
       leave(task, at: now_ns)
       tasks[task].runs += 1
       guard let engine = registration(of: name) else { return }
+      if current[name] != nil && removedNow.contains(where: { engines[$0].name == name }) {
+        isBlurred = true
+      }
       tasks[task].engine = engine
       tasks[task].latestEngine = engine
       engines[engine].outstanding.insert(task)

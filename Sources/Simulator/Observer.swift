@@ -55,7 +55,7 @@ final class Observer: CoreWatcher {
   func checkAtRest() { report(first { $0.checkAtRest(history) }) }
 
   private func first(_ check: (any DecisionChecker) -> Violation?) -> Violation? {
-    for checker in checkers {
+    for checker in checkers where !history.isBlurred || checker.promise.isSharp {
       if let found = check(checker) { return found }
     }
     return nil
@@ -76,6 +76,7 @@ final class Observer: CoreWatcher {
     case .refused: return .refused(task)
     case .finished: return .finished(task, event.engine, event.outcome)
     case .undeliverable: return .undeliverable(task, event.engine)
+    case .fenced: preconditionFailure("the simulator's scheduler keeps no journal")
     case .submitted:
       let targets = lists[Int(event.targets.first)..<Int(event.targets.first + event.targets.count)]
       return .submitted(
@@ -103,7 +104,8 @@ final class Observer: CoreWatcher {
     case .fail: return .failed(task, command.reason, command.detail, command.engine)
     case .retire: return .retired(task, command.engine)
     case .discard: return .discarded(task, command.engine, command.discard)
-    case .releaseName: return nil
+    // What follows from a loss (an assignment, a failure) is a fact of its own.
+    case .releaseName, .lose: return nil
     }
   }
 }

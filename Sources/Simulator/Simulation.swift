@@ -29,8 +29,9 @@ public struct Verdict: Sendable {
 public struct Simulation {
   let setting: Setting
   private let linesMax: Int
-  /// Called before the scheduler is taken apart, which may end the program if it is broken.
-  public var onViolation: (Violation) -> Void = { _ in }
+  /// Called with the last lines before the scheduler is taken apart, which may end the program if
+  /// it is broken.
+  public var onViolation: (Violation, [String]) -> Void = { _, _ in }
   // For tests: what is observed of the core, and the world itself, broken on purpose, and the one
   // promise that is then checked.
   var mutation: ((inout Step) -> Void)?
@@ -75,6 +76,7 @@ public struct Simulation {
     verdict.simulated_ns = world.now_ns - 1_000_000_000_000
     verdict.census = observer.census
     verdict.census.add(world.census)
+    if observer.history.isBlurred { verdict.census.count("runs with a blurred history") }
     verdict.fingerprint = trace.fingerprint
     verdict.milestones = trace.milestones
     verdict.lines = Array(trace.lastLines)
@@ -135,7 +137,7 @@ public struct Simulation {
       ]
       observer.report(atRest.compactMap { $0 }.first { only == nil || $0.promise == only })
     }
-    if let violation = observer.violation { onViolation(violation) }
+    if let violation = observer.violation { onViolation(violation, Array(world.trace.lastLines)) }
     exchange.watcher = nil
     exchange.close(linger_ns: 0)
   }

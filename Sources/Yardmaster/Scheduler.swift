@@ -41,6 +41,8 @@ public final class Scheduler: Sendable {
       throw SchedulerFailure(failure)
     } catch let failure as SessionFailure {
       throw SchedulerFailure(exitCode: 2, text: failure.text)
+    } catch let failure as JournalFailure {
+      throw SchedulerFailure(exitCode: 74, text: failure.text)
     } catch let failure as ReactorFailure {
       let reason = unsafe String(cString: strerror(failure.errno))
       throw SchedulerFailure(exitCode: 69, text: "waiting for events failed: \(reason)")
@@ -55,6 +57,8 @@ public final class Scheduler: Sendable {
     exchange.session = options.session
     exchange.session.pid = getpid()
     exchange.transport = options.links
+    exchange.journal = options.journal
+    exchange.journalID = (.random(in: .min ... .max), .random(in: .min ... .max))
     exchange.hashSeed = UInt64.random(in: .min ... .max)
     return exchange
   }
@@ -62,7 +66,8 @@ public final class Scheduler: Sendable {
   // MARK: the rich scheduler
 
   private func runRich() throws {
-    var exchange = try Exchange.open(exchangeOptions, log: log)
+    var exchange = try Exchange.open(
+      exchangeOptions, log: log, now_ns: now_ns(), wall_us: wall_us())
     opened(exchange.waker)
     announce(exchange.ioName, exchange.ioNote, exchange.clientEndpoint, exchange.engineEndpoint)
     let outcome = Result { try loop(&exchange) }
@@ -85,20 +90,36 @@ public final class Scheduler: Sendable {
       if gate.opens(signals, now, log) { exchange.pauseClients(false) }
       if signals.contains(.parentGone) { parentGone() }
     }
+    if !options.journal.folder.isEmpty { try drain(&exchange) }
     summarise(exchange.report())
     exchange.publishLog(log.takeUnpublished())
+  }
+
+  /// With a journal, what has arrived is taken and written down: whoever sent it believes that it
+  /// has been. Until nothing has come for a moment, half a second at most.
+  private func drain(_ exchange: inout Exchange) throws {
+    let end_ns = now_ns() + 500_000_000
+    var isBusy = true
+    while isBusy && now_ns() < end_ns {
+      try exchange.wait(until: min(end_ns, now_ns() + 20_000_000))
+      isBusy = exchange.isBusy
+      _ = exchange.process(now_ns: now_ns(), wall_us: wall_us())
+    }
   }
 
   private func summarise(_ report: ExchangeReport) {
     let waiting = report.core.waiting
     let running = report.core.running
+    let isKept = !options.journal.folder.isEmpty
     let drops = report.drops.sorted { $0.key.rawValue < $1.key.rawValue }
       .map { "; dropped \($0.value): \($0.key.rawValue)" }.joined()
     log.notice(
-      waiting + running > 0 ? .warning : .info,
+      waiting + running > 0 && !isKept ? .warning : .info,
       "stopped: \(report.submitted) tasks taken, \(report.delivered) replies relayed, "
         + "\(report.failed) failed by the scheduler, \(report.refused) refused, "
-        + "\(waiting) still waiting, \(running) still running\(drops)")
+        + "\(waiting) still waiting, \(running) still running"
+        + "\(isKept ? " (kept in the journal)" : "")\(drops)"
+    )
   }
 
   // MARK: the pure relay
@@ -148,6 +169,7 @@ public final class Scheduler: Sendable {
       .info,
       "yardmaster \(yardmasterVersion): hwm \(options.core.hwm), "
         + "transport \(options.links.body == .zmq ? "zmq" : "native"), io \(io), "
+        + (options.links.ioThreads > 0 ? "I/O threads \(options.links.ioThreads), " : "")
         + "kernels \(kernel.name), seed \(options.core.seed), clients at \(client ?? "?"), "
         + "engines at \(engine ?? "?")")
     if options.session.key.isEmpty && options.links.curvePublicKey.isEmpty && !options.isPure {

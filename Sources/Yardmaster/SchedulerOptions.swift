@@ -12,6 +12,9 @@ public struct SchedulerOptions: Sendable {
   public var session = SessionOptions()
   /// Choosers, high-water mark, retries.
   public var core = CoreOptions()
+  /// Where everything is written down, so that a restart goes on where this process ends. Needs the
+  /// rich scheduler.
+  public var journal = JournalOptions()
   /// A blind round-robin relay instead of the rich scheduler.
   public var isPure = false
   /// End when this process is gone; 0 watches nobody.
@@ -48,6 +51,20 @@ public struct SchedulerOptions: Sendable {
     for (name, url) in required where url.isEmpty {
       try refuse("no \(name) url: give --\(name)-url, for example tcp://127.0.0.1:5000")
     }
+    if isPure && !journal.folder.isEmpty {
+      try refuse(
+        "--journal with --scheme pure: a blind relay has nothing to write down; leave one out")
+    }
+    guard (0...TransportOptions.ioThreadsMax).contains(links.ioThreads) else {
+      return try refuse(
+        "--io-threads is \(links.ioThreads): give 0 (the scheduling thread does it all) to "
+          + "\(TransportOptions.ioThreadsMax)")
+    }
+    if links.ioThreads > 0 && links.body == .zmq {
+      try refuse(
+        "--io-threads \(links.ioThreads) does not go with --transport zmq: "
+          + "libzmq has I/O threads of its own")
+    }
     if links.curvePublicKey.isEmpty != links.curveSecretKey.isEmpty {
       try refuse(
         "only one CURVE key: set both IPP_CURVE_PUBLICKEY and IPP_CURVE_SECRETKEY, or neither")
@@ -57,7 +74,8 @@ public struct SchedulerOptions: Sendable {
 
 /// Why a scheduler cannot start or go on: one line for a person and the exit code that fits.
 public struct SchedulerFailure: Error, CustomStringConvertible, Sendable {
-  /// 2: a bad argument. 69: an address or a system service that cannot be had.
+  /// 2: a bad argument. 69: an address or a system service that cannot be had. 74: a journal that
+  /// cannot be read or written.
   public var exitCode: Int32
   public var text: String
   public var description: String { text }

@@ -158,7 +158,8 @@ extension TransportTests {
         let count = station.counters.dropped_client
         return count > 0 ? count : nil
       }
-      #expect(dropped == 1)
+      // A lane says afterwards what it could not send.
+      #expect(dropped == 1 || (setup.lanes > 0 && dropped! > 1))
       station.close()
     }
 

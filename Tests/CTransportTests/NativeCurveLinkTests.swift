@@ -8,7 +8,7 @@ import Glibc
 import Testing
 
 private let eachCurve: [Setup] = eachReactor.filter { $0.body == TRANSPORT_BODY_NATIVE }.map {
-  Setup(io: $0.io, body: $0.body, keys: pair)
+  Setup(io: $0.io, body: $0.body, lanes: $0.lanes, ring: $0.ring, keys: pair)
 }
 
 /// The notices of a station until one contains `words`; nil when none came.

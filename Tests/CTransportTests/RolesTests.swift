@@ -12,14 +12,18 @@ private let big = (0..<(2 << 20)).map { UInt8(truncatingIfNeeded: $0 &* 31) }
 let everyLink: [Setup] = eachReactor.flatMap { each in
   [nil, pair].flatMap { keys in
     [
-      Setup(io: each.io, body: each.body, keys: keys, label: "tcp"),
       Setup(
-        io: each.io, body: each.body, url: { "ipc://" + scratchPath() }, keys: keys, label: "ipc"),
+        io: each.io, body: each.body, lanes: each.lanes, ring: each.ring, keys: keys, label: "tcp"),
+      Setup(
+        io: each.io, body: each.body, lanes: each.lanes, ring: each.ring,
+        url: { "ipc://" + scratchPath() }, keys: keys, label: "ipc"),
     ]
   }
 }
 let everyLinkIPv6: [Setup] = everyLink.filter { $0.label == "tcp" }.map {
-  Setup(io: $0.io, body: $0.body, url: { "tcp://[::1]:*" }, keys: $0.keys, label: "tcp6")
+  Setup(
+    io: $0.io, body: $0.body, lanes: $0.lanes, ring: $0.ring, url: { "tcp://[::1]:*" },
+    keys: $0.keys, label: "tcp6")
 }
 
 /// All the tests of CTransport run one after another: the machine may be small.

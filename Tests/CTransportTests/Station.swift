@@ -14,6 +14,9 @@ let patienceNanoseconds: UInt64 = 20_000_000_000
 struct Setup: Sendable, CustomTestStringConvertible {
   var io = TRANSPORT_IO_EPOLL
   var body = TRANSPORT_BODY_ZMQ
+  /// I/O threads, and the records of the rings between them and the test's; 0: the default.
+  var lanes: UInt32 = 0
+  var ring: UInt32 = 0
   var url: @Sendable () -> String = { "tcp://127.0.0.1:*" }
   var keys: KeyPair?
   var label = "tcp"
@@ -21,7 +24,8 @@ struct Setup: Sendable, CustomTestStringConvertible {
   var testDescription: String {
     let carrier = body == TRANSPORT_BODY_NATIVE ? "native" : "zmq"
     let reactor = io == TRANSPORT_IO_URING ? "uring" : "epoll"
-    return "\(carrier) \(reactor) \(label) \(keys == nil ? "NULL" : "CURVE")"
+    let threads = lanes == 0 ? "" : " \(lanes) lanes\(ring == 0 ? "" : " ring \(ring)")"
+    return "\(carrier)\(threads) \(reactor) \(label) \(keys == nil ? "NULL" : "CURVE")"
   }
 }
 
@@ -39,6 +43,8 @@ struct Received {
   let tag: UInt32
   let message: message_handle
   let frames: Frames
+  /// Where the checker's words about it are, until the next turn.
+  let checked: UnsafeRawPointer?
 }
 
 final class Station {
@@ -53,13 +59,17 @@ final class Station {
     _ setup: Setup = Setup(), urls: [Int: String]? = nil, identities: [Int: String] = [:],
     holdNanoseconds: UInt64 = 10_000_000_000, holdBytes: UInt64 = 1 << 26, dealer: Bool = false,
     body: transport_body? = nil, frameBytesMax: UInt64 = 0,
-    limits: transport_limits = transport_limits()
+    limits: transport_limits = transport_limits(),
+    checker: transport_checker = transport_checker()
   ) throws {
     names = atoms_create(7)
     messages = message_table_create(names)
     var config = transport_config()
     config.body = body ?? setup.body
     config.io = setup.io
+    config.io_threads = config.body == TRANSPORT_BODY_NATIVE ? setup.lanes : 0
+    config.checker = checker
+    config.io_ring_size = setup.ring
     config.hold_ns = holdNanoseconds
     config.hold_bytes_max = holdBytes
     config.engine_dealer = dealer
@@ -139,7 +149,8 @@ final class Station {
     }
     return Received(
       kind: kind, role: transport_role(UInt32(event.role)), peer: text(event.peer),
-      peerAtom: event.peer, tag: event.tag, message: event.message, frames: frames)
+      peerAtom: event.peer, tag: event.tag, message: event.message, frames: frames,
+      checked: event.checked)
   }
 
   /// Turns until `count` events have come, all of them.
@@ -233,7 +244,16 @@ let reactors: [transport_io] = {
   return [TRANSPORT_IO_URING, TRANSPORT_IO_EPOLL]
 }()
 let bodies = [TRANSPORT_BODY_ZMQ, TRANSPORT_BODY_NATIVE]
-let eachReactor: [Setup] = bodies.flatMap { body in reactors.map { Setup(io: $0, body: body) } }
+let eachReactor: [Setup] =
+  bodies.flatMap { body in reactors.map { Setup(io: $0, body: body) } } + eachLane
+/// I/O lanes: each reactor, each number of lanes, and rings that are full now and then. (Smaller
+/// ones are for tests that turn all the time: a full ring takes more than one turn.
+/// LaneFloodTests.)
+let eachLane: [Setup] =
+  reactors.map { Setup(io: $0, body: TRANSPORT_BODY_NATIVE, lanes: 2) } + [
+    Setup(io: reactors[0], body: TRANSPORT_BODY_NATIVE, lanes: 1),
+    Setup(io: reactors.last!, body: TRANSPORT_BODY_NATIVE, lanes: 3, ring: 64),
+  ]
 
 let hasIPv6: Bool = {
   let fd = socket(AF_INET6, Int32(SOCK_STREAM.rawValue), 0)

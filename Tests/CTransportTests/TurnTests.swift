@@ -86,10 +86,12 @@ extension TransportTests {
       ] {
         transport_pause(station.transport, role, false)
       }
-      #expect(
-        station.gather(4).map(\.role) == [
-          TRANSPORT_REGISTRATION, TRANSPORT_NOTIFICATION, TRANSPORT_ENGINE, TRANSPORT_CLIENT,
-        ])
+      let order = station.gather(4).map(\.role)
+      #expect(order.prefix(2) == [TRANSPORT_REGISTRATION, TRANSPORT_NOTIFICATION])
+      // What waited on different lanes, or came later than it was asked for, has no order.
+      let others = Set(order.suffix(2).map(\.rawValue))
+      #expect(others == [TRANSPORT_ENGINE.rawValue, TRANSPORT_CLIENT.rawValue])
+      #expect(setup.lanes > 0 || order[2] == TRANSPORT_ENGINE)
       station.close()
     }
 

@@ -37,6 +37,7 @@ struct Ownership {
     case .deliver: return takeTask(command) ?? takeReply(command)
     case .fail: return takeTask(command)
     case .retire, .discard: return takeReply(command)
+    case .lose: return nil
     case .releaseName:
       guard namesDue[command.engine, default: 0] > 0 else {
         return "name \(command.engine.value) released, but no task that held it has ended"

@@ -30,6 +30,8 @@ def receive(
 class Dealer:
     """A DEALER that knows when it is connected, and counts what it sends."""
 
+    watched = zmq.EVENT_HANDSHAKE_SUCCEEDED
+
     def __init__(
         self, context: zmq.Context, url: str, wire: Wire, identity: bytes | None, connect=True
     ):
@@ -41,7 +43,7 @@ class Dealer:
         if identity:
             self.socket.identity = identity
         self.unsettled = 0  # messages sent since the last settle
-        self._handshakes = self.socket.get_monitor_socket(zmq.EVENT_HANDSHAKE_SUCCEEDED)
+        self._handshakes = self.socket.get_monitor_socket(self.watched)
         if connect:
             self.connect()
 

@@ -110,6 +110,18 @@ static inline void message_release(message_table *table, message_handle handle)
         message_end(table, m);
 }
 
+/// Brings a message that will be looked at soon into the cache. `handle` may be MESSAGE_NONE.
+static inline void message_prefetch(const message_table *table, message_handle handle)
+{
+    const message_table_view *view = (const message_table_view *)table;
+    uint32_t index = handle & ((1u << MESSAGE_INDEX_BITS) - 1);
+    if (index < view->slot_count)
+        __builtin_prefetch((const void *)(view->slots[index] & ~(uintptr_t)1));
+}
+
+/// Drops one reference of each, in order.
+void message_release_all(message_table *, const message_handle *handles, size_t count);
+
 #ifdef __cplusplus
 }
 #endif

@@ -6,6 +6,7 @@
 /// Needs nothing but the frames, so it can run wherever they were received. Signer and scanner
 /// behind one face; see sign.h and scan.h for their rules. Single owner thread per intake.
 #pragma once
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -62,6 +63,12 @@ void intake_destroy(intake *);
 /// valid until `intake_reset`, `spans` until the next call.
 void intake_check(intake *, intake_kind, const message_frame *frames, uint32_t count,
                   intake_message *out);
+/// The same for another thread to read, about a message that is passed on (transport_checker): what
+/// does not lie in the frames is copied into `*kept`, for the reader to `free`; NULL: nothing was
+/// to be copied. `self`: an intake, which is reset; `kind`: an intake_kind; `out`: an
+/// intake_message. False when memory is short: there is no result.
+bool intake_check_apart(void *self, uint32_t kind, const message_frame *frames, uint32_t count,
+                        void *out, void **kept);
 /// Scans a task's header again: its msg_id with escapes resolved, valid until `intake_reset`.
 scan_span intake_task_id(intake *, const message_frame *header);
 /// Forgets the spans of earlier calls (once a turn).

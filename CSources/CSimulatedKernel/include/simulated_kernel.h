@@ -95,7 +95,8 @@ void simulated_answer(simulated_kernel *, int32_t number, int error);
 size_t simulated_deliver(simulated_kernel *, int32_t number, const uint8_t *data, size_t size);
 /// No more bytes will come.
 void simulated_end(simulated_kernel *, int32_t number);
-/// The connection is gone: recv gets `error`, once what was delivered is lost, and sendmsg EPIPE.
+/// The connection is gone: recv gets `error` once what was delivered is read, sendmsg EPIPE. What
+/// was not collected is lost.
 void simulated_reset(simulated_kernel *, int32_t number, int error);
 /// Bytes of the process's sendmsg.
 size_t simulated_collect(simulated_kernel *, int32_t number, uint8_t *out, size_t capacity);

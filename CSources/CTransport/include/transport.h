@@ -8,7 +8,8 @@
 ///     REGISTRATION    DEALER, connected the hub's registrar
 ///     LOG             PUB, connected   ipyparallel's iplogger
 ///
-/// Bodies: zmq (libzmq sockets woken through the reactor); native (ZMTP in the scheduling thread).
+/// Bodies: zmq (libzmq sockets woken through the reactor); native (ZMTP in the scheduling thread);
+/// native with `io_threads` (ZMTP of clients and engines in threads of their own, the I/O lanes).
 /// One turn: `transport_turn` sleeps until something is ready or the deadline, gathers everything
 /// that is ready into an array of events; the caller fills an array of sends; `transport_send`
 /// hands them all over and makes sure they leave. Frames are never copied on the way through:
@@ -51,7 +52,7 @@ typedef enum transport_event_kind {
     TRANSPORT_PARENT_GONE = 5,
 } transport_event_kind;
 
-/// 32 bytes; crosses to Swift as it is.
+/// 40 bytes; crosses to Swift as it is.
 typedef struct transport_event {
     uint8_t kind; ///< transport_event_kind
     uint8_t role; ///< transport_role
@@ -61,8 +62,10 @@ typedef struct transport_event {
     uint32_t tag;
     const message_frame *frames; ///< the message's frames: `frame_count`, without the routing id
     uint64_t bytes;              ///< the sum of their sizes
+    /// What `transport_checker` wrote about the message, until the next turn. NULL: not checked.
+    const void *checked;
 } transport_event;
-_Static_assert(sizeof(transport_event) == 32, "crosses to Swift");
+_Static_assert(sizeof(transport_event) == 40, "crosses to Swift");
 
 /// 32 bytes. On the wire: [to,] prefix frames, then the message's frames from `first_frame` on.
 typedef struct transport_send {
@@ -83,6 +86,22 @@ typedef enum transport_io {
     TRANSPORT_IO_URING = 1,
     TRANSPORT_IO_EPOLL = 2,
 } transport_io;
+
+/// I/O threads, at most.
+#define TRANSPORT_IO_THREADS_MAX 64
+/// Bytes that a checker may say about a message.
+#define TRANSPORT_CHECKED_SIZE 96
+
+/// What lanes do with each message of a client or an engine before they hand it over.
+typedef struct transport_checker {
+    /// Called on the lane of `context`. Writes at most TRANSPORT_CHECKED_SIZE bytes at `out`
+    /// (aligned to 8). `*kept`: memory that they refer to besides the frames, which the transport
+    /// will `free` when the turn is over; NULL at first. False: it was not possible.
+    bool (*check)(void *context, uint32_t role, const message_frame *frames, uint32_t count,
+                  void *out, void **kept);
+    /// One for each lane, borrowed for the transport's life. NULL: nothing is checked.
+    void *const *contexts;
+} transport_checker;
 
 /// The native body's limits: the defaults, and what raising them costs.
 /// A message on its way in: as much memory for each peer that sends one.
@@ -144,8 +163,11 @@ typedef struct transport_config {
     uint64_t busy_poll_ns;    ///< how long a turn looks for something before it sleeps
     transport_limits limits;  ///< native
     uint64_t seed;            ///< of the reconnection jitter; 0: from the clock (native)
-    atoms *names;             ///< borrowed for the transport's life
-    message_table *messages;  ///< likewise
+    uint32_t io_threads;      ///< native: lanes; 0: everything in the thread that turns
+    uint32_t io_ring_size;    ///< records between two threads, a power of two; 0: as it is best
+    transport_checker checker;
+    atoms *names;            ///< borrowed for the transport's life
+    message_table *messages; ///< likewise
 } transport_config;
 
 typedef struct transport transport;
@@ -171,13 +193,15 @@ void transport_close(transport *, uint64_t linger_ns);
 /// Waits (the first `busy_poll_ns` of it without sleeping) until something is ready, or until
 /// `deadline_ns` (CLOCK_MONOTONIC; 0 = do not wait,
 /// UINT64_MAX = no deadline), and gathers up to `capacity` events: hub first, then engines, then
-/// clients. What does not fit is gathered by the next turn, which then does not wait.
+/// clients (with I/O threads: then lane by lane, each in the order of arrival). What does not fit
+/// is gathered by the next turn, which then does not wait.
 /// Returns the number of events, 0 at the deadline (or for a notice), or -errno when the reactor
 /// itself failed.
 int32_t transport_turn(transport *, uint64_t deadline_ns, transport_event *events,
                        uint32_t capacity);
 
-/// Hands over `count` sends, in order for each peer; they leave with the next turn at the latest.
+/// Hands over `count` sends, in order for each peer; they leave with the next turn at the latest
+/// (I/O threads that are behind with more than `io_ring_size` sends: with one of the next turns).
 /// A peer of the CLIENT role that is gone loses
 /// its message (counted); an ENGINE that has not connected is held for (see `hold_ns`).
 void transport_send_all(transport *, const transport_send *sends, uint32_t count);

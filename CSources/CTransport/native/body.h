@@ -42,6 +42,8 @@
 #define NATIVE_PENDING_BYTES_MAX (64u << 20)
 /// Parts of one gathered write: 4 MiB in chunks.
 #define NATIVE_FLIGHT_VECTORS 256u
+/// How many sends ahead a message is brought into the cache.
+#define NATIVE_SENDS_AHEAD 6u
 /// Topics that one peer may subscribe to.
 #define NATIVE_TOPICS_MAX 4096u
 /// A peer that vanished without a FIN is noticed after 120 + 4 * 30 s.
@@ -53,6 +55,27 @@
 #define NATIVE_NOTICE_SIZE 256u
 /// Tags of watches: connects in progress, by role.
 #define NATIVE_TAG_DIAL 64u
+
+/// For the body of the I/O lanes (lanes/), which splits a native body over threads: the sockets
+/// that listen and dial on the scheduling thread, the peers of the bound roles on lanes. NULL
+/// functions are not hooked; without hooks a body does everything itself.
+typedef struct native_connection native_connection;
+typedef struct native_hooks {
+    // On the scheduling thread.
+    /// A listener's new descriptor, which is the hook's to open or close.
+    void (*accepted)(transport *, transport_role, int fd);
+    /// To a peer of a bound role. 0, or an errno, and then nothing of it was sent.
+    int (*send)(transport *, const transport_send *);
+    /// After a turn's sends, before what is queued for the hub is written.
+    void (*handed_over)(transport *);
+    // On a lane.
+    /// A peer's handshake is done: instead of giving it a route. NULL, or a reason to close.
+    const char *(*ready)(native_connection *, native_bytes identity);
+    /// A connection that was ready closes.
+    void (*left)(native_connection *);
+    /// Owns the block from here on. NULL, or a reason to close.
+    const char *(*message)(native_connection *, native_block *);
+} native_hooks;
 
 typedef union native_address {
     struct sockaddr head;
@@ -83,7 +106,7 @@ typedef struct native_topics {
     uint32_t everything; ///< subscriptions to the empty topic
 } native_topics;
 
-typedef struct native_connection {
+struct native_connection {
     native_peer peer; ///< first: what the host's functions are given
     transport *owner;
     native_output output;
@@ -96,8 +119,9 @@ typedef struct native_connection {
     uint64_t silent_end_ns; ///< by then the peer promised to speak
     native_topics topics;   ///< PUB
     int fd;
-    uint32_t index; ///< in the table, and the reactor's tag
-    atom id;        ///< ROUTER, once ready; counted
+    uint32_t index;  ///< in the table, and the reactor's tag
+    atom id;         ///< ROUTER, once ready; counted
+    uint32_t serial; ///< for the hooks: tells connections apart that had one index
     uint8_t role;
     bool ready;
     bool closing; ///< the reactor still has the fd
@@ -106,7 +130,7 @@ typedef struct native_connection {
     bool broken;    ///< out of memory while queueing: to be closed
     bool throttled; ///< a client that is not read: too much waits for it
     bool heard;     ///< since its last promise to speak
-} native_connection;
+};
 
 typedef struct native_pending {
     struct native_pending *next;
@@ -163,7 +187,9 @@ typedef struct native_notices {
 } native_notices;
 
 typedef struct native_body {
-    transport_limits limits; ///< none is 0
+    const native_hooks *hooks; ///< NULL: none
+    void *hooked;              ///< the hooks' own
+    transport_limits limits;   ///< none is 0
     native_role roles[TRANSPORT_ROLES];
     native_connection **table;
     uint32_t *free_indexes, *dirty;
@@ -199,6 +225,9 @@ static inline const reactor_stream_ops *native_streams(const transport *self)
     return self->reactor->ops->streams;
 }
 
+/// native.c: what is known of a role before it has a socket. False: out of memory.
+bool native_role_prepare(transport *, const transport_config *, transport_role, transport_error *);
+
 static inline bool native_role_rests(const native_role *role)
 {
     return role->paused || role->pushed;
@@ -216,6 +245,8 @@ bool native_next_notice(transport *, char *text, size_t text_size);
 /// Reads this connection, or not, as its role and what waits for it have it.
 void native_read_or_rest(native_connection *);
 void native_role_read_or_rest(transport *, transport_role);
+/// Stops or resumes reading clients and engines, by what waits for engines and for the monitor.
+void native_push_back(transport *);
 /// May close the connection.
 void native_account_change(native_connection *);
 static inline void native_account(native_connection *connection)
@@ -283,6 +314,8 @@ void native_handshakes_expire(transport *, uint64_t now_ns);
 const char *native_route_add(native_connection *, native_bytes identity);
 void native_route_remove(native_connection *);
 native_connection *native_route_find(const native_body *, transport_role, atom);
+/// 0x00 and 32 bits, as libzmq makes them. Interned; ATOM_NONE: out of memory.
+atom native_route_next_id(transport *);
 void native_ring_add(native_connection **ring, native_connection *);
 void native_ring_remove(native_connection **ring, native_connection *);
 
@@ -295,7 +328,23 @@ const char *native_subscription_message(native_peer *, native_block *);
 /// Asks a SUB's peer for everything.
 void native_subscribe_all(native_connection *);
 
-/// send.c: 0, or an errno, and then nothing of it was sent.
+/// What a send puts on the wire.
+typedef struct native_outgoing {
+    native_bytes prefix[3];
+    uint32_t prefix_count;
+    const message *source; ///< NULL: no frames beyond the prefix
+    uint32_t first;
+    native_bytes wire;        ///< those frames as they came; data NULL: they have to be framed
+    size_t prefix_size, size; ///< on the wire, heads included
+} native_outgoing;
+
+/// send.c
+native_outgoing native_prepare(const transport *, const transport_send *);
+/// Whether queueing it copies all of it, so that nothing refers to the message afterwards.
+bool native_queue_copies(const native_connection *, const native_outgoing *);
+void native_queue(native_connection *, const native_outgoing *);
+size_t native_head_size_of(uint64_t frame_size);
+/// 0, or an errno, and then nothing of it was sent.
 int native_send_to_engine(transport *, const transport_send *);
 void native_send_all(transport *, const transport_send *, uint32_t count);
 void native_send_pending(native_connection *);

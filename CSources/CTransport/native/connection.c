@@ -80,13 +80,17 @@ static const char *host_ready(native_peer *peer, native_bytes identity)
     native_body *body = native_of(self);
     native_role *role = role_of(connection);
     native_handshake_end(connection);
-    const char *reason = role->router ? native_route_add(connection, identity) : NULL;
+    const native_hooks *hooks = body->hooks && body->hooks->ready ? body->hooks : NULL;
+    const char *reason = role->router && !hooks ? native_route_add(connection, identity) : NULL;
     if (reason)
         return reason;
     if (role->peer_count >= body->limits.peers_max) {
         self->counters.dropped_peers++;
         return "came when there were as many peers as allowed";
     }
+    // Last: from now on it is ready, or the hook does not know it.
+    if (hooks && (reason = hooks->ready(connection, identity)))
+        return reason;
     connection->ready = true;
     native_ring_add(&role->ring, connection);
     native_count_peer(connection, 1);
@@ -184,6 +188,8 @@ void native_connection_close(native_connection *connection, const char *reason)
     if (reason)
         say_why(connection, reason);
     if (connection->ready) {
+        if (body->hooks && body->hooks->left)
+            body->hooks->left(connection);
         native_ring_remove(&role->ring, connection);
         native_count_peer(connection, -1);
     } else {

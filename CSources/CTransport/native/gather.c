@@ -9,6 +9,7 @@ const char *native_queue_message(native_peer *peer, native_block *block)
 {
     native_connection *connection = (native_connection *)peer;
     transport *self = connection->owner;
+    const native_hooks *hooks = native_of(self)->hooks;
     native_role *role = &native_of(self)->roles[connection->role];
     if (role->publishes)
         return native_subscription_message(peer, block);
@@ -18,6 +19,8 @@ const char *native_queue_message(native_peer *peer, native_block *block)
         return NULL;
     }
     block->head.role = connection->role;
+    if (hooks && hooks->message)
+        return hooks->message(connection, block);
     block->head.origin = connection->id;
     if (connection->id != ATOM_NONE)
         atoms_retain(self->names, connection->id);

@@ -142,6 +142,11 @@ void native_accepted(void *context, uint64_t tag, int32_t result)
         role->short_of_descriptors = true;
         native_streams(self)->pause(self->reactor, role->listener, true);
     }
+    const native_hooks *hooks = native_of(self)->hooks;
+    if (result >= 0 && hooks && hooks->accepted) {
+        hooks->accepted(self, which, result);
+        return;
+    }
     if (result >= 0) {
         native_connection_open(self, which, result);
         return;

@@ -46,8 +46,8 @@ static void init_role(native_body *body, transport_role which)
     role->publishes = role->link.socket == NATIVE_PUB;
 }
 
-static bool open_role(transport *self, const transport_config *config, transport_role which,
-                      transport_error *error)
+bool native_role_prepare(transport *self, const transport_config *config, transport_role which,
+                         transport_error *error)
 {
     native_role *role = &native_of(self)->roles[which];
     role->exists = true;
@@ -61,6 +61,15 @@ static bool open_role(transport *self, const transport_config *config, transport
     if (!role->url || !native_link_set_metadata(&role->link, config->identity[which]))
         return transport_fail(error, TRANSPORT_STAGE_SYSTEM,
                               "out of memory; free some and start again");
+    return true;
+}
+
+static bool open_role(transport *self, const transport_config *config, transport_role which,
+                      transport_error *error)
+{
+    native_role *role = &native_of(self)->roles[which];
+    if (!native_role_prepare(self, config, which, error))
+        return false;
     if (transport_role_binds(which))
         return native_listen(self, which, error);
     bool known = true;

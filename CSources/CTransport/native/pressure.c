@@ -83,7 +83,7 @@ static void push(transport *self, transport_role which, bool pushed)
                   transport_role_name(which));
 }
 
-static void push_back(transport *self)
+void native_push_back(transport *self)
 {
     native_body *body = native_of(self);
     const transport_limits *limits = &body->limits;
@@ -104,7 +104,7 @@ void native_account_change(native_connection *connection)
     self->counters.waiting_bytes[connection->role] += bytes - connection->counted_bytes;
     connection->counted_bytes = bytes;
     if (connection->role == TRANSPORT_MONITOR || connection->role == TRANSPORT_ENGINE)
-        push_back(self);
+        native_push_back(self);
     else if (connection->role == TRANSPORT_CLIENT && !connection->closing)
         throttle(connection);
 }

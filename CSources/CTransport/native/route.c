@@ -81,15 +81,20 @@ native_connection *native_route_find(const native_body *body, transport_role whi
     return entry ? body->table[entry - 1] : NULL;
 }
 
-/// 0x00 and 32 bits, as libzmq makes them, that nobody has.
+atom native_route_next_id(transport *self)
+{
+    uint32_t number = native_of(self)->next_id++;
+    uint8_t bytes[5] = {0, (uint8_t)(number >> 24), (uint8_t)(number >> 16), (uint8_t)(number >> 8),
+                        (uint8_t)number};
+    return atoms_intern(self->names, bytes, sizeof bytes);
+}
+
+/// One that nobody has.
 static atom make_id(transport *self, transport_role which)
 {
     native_body *body = native_of(self);
     for (;;) {
-        uint32_t number = body->next_id++;
-        uint8_t bytes[5] = {0, (uint8_t)(number >> 24), (uint8_t)(number >> 16),
-                            (uint8_t)(number >> 8), (uint8_t)number};
-        atom id = atoms_intern(self->names, bytes, sizeof bytes);
+        atom id = native_route_next_id(self);
         if (id == ATOM_NONE || !native_route_find(body, which, id))
             return id;
         atoms_release(self->names, id);

@@ -9,28 +9,18 @@
 
 #include "body.h"
 
-static size_t head_size_of(uint64_t size)
+size_t native_head_size_of(uint64_t size)
 {
     return size <= NATIVE_SHORT_SIZE_MAX ? 2 : NATIVE_HEAD_SIZE_MAX;
 }
 
-/// What a send puts on the wire.
-typedef struct outgoing {
-    native_bytes prefix[3];
-    uint32_t prefix_count;
-    const message *source; ///< NULL: no frames beyond the prefix
-    uint32_t first;
-    native_bytes wire;        ///< those frames as they came; data NULL: they have to be framed
-    size_t prefix_size, size; ///< on the wire, heads included
-} outgoing;
-
-static outgoing prepare(const transport *self, const transport_send *send)
+native_outgoing native_prepare(const transport *self, const transport_send *send)
 {
-    outgoing out = {.prefix_count = send->prefix_count, .first = send->first_frame};
+    native_outgoing out = {.prefix_count = send->prefix_count, .first = send->first_frame};
     for (uint32_t i = 0; i < send->prefix_count; i++) {
         native_bytes *each = &out.prefix[i];
         each->data = atoms_bytes(self->names, send->prefix[i], &each->size);
-        out.prefix_size += head_size_of(each->size) + each->size;
+        out.prefix_size += native_head_size_of(each->size) + each->size;
     }
     out.size = out.prefix_size;
     const message *source =
@@ -40,7 +30,7 @@ static outgoing prepare(const transport *self, const transport_send *send)
     out.source = source;
     const message_frame *frames = source->frames;
     const native_block *block = (const native_block *)source;
-    if (source->dispose == native_block_dispose && block->wire) {
+    if (source->body == TRANSPORT_BODY_NATIVE && block->wire) {
         const message_frame *last = &frames[source->frame_count - 1];
         out.wire.data =
             out.first == 0 ? block->wire : frames[out.first - 1].data + frames[out.first - 1].size;
@@ -49,11 +39,11 @@ static outgoing prepare(const transport *self, const transport_send *send)
         return out;
     }
     for (uint32_t i = out.first; i < source->frame_count; i++)
-        out.size += head_size_of(frames[i].size) + (size_t)frames[i].size;
+        out.size += native_head_size_of(frames[i].size) + (size_t)frames[i].size;
     return out;
 }
 
-static native_bytes frame_of(const outgoing *out, uint32_t index)
+static native_bytes frame_of(const native_outgoing *out, uint32_t index)
 {
     return (native_bytes){out->source->frames[index].data, (size_t)out->source->frames[index].size};
 }
@@ -66,14 +56,14 @@ static uint8_t *write_frame(uint8_t *at, native_bytes body, bool more)
     return at + body.size;
 }
 
-static uint8_t *write_prefix(uint8_t *at, const outgoing *out)
+static uint8_t *write_prefix(uint8_t *at, const native_outgoing *out)
 {
     for (uint32_t i = 0; i < out->prefix_count; i++)
         at = write_frame(at, out->prefix[i], i + 1 < out->prefix_count || out->source);
     return at;
 }
 
-static bool queue_small(native_output *output, native_chunks *chunks, const outgoing *out)
+static bool queue_small(native_output *output, native_chunks *chunks, const native_outgoing *out)
 {
     uint8_t *at = native_output_reserve(output, chunks, out->size);
     if (!at)
@@ -90,7 +80,7 @@ static bool queue_small(native_output *output, native_chunks *chunks, const outg
 }
 
 /// Frame by frame: sealed, or too large to be copied.
-static bool queue_frames(native_connection *connection, const outgoing *out)
+static bool queue_frames(native_connection *connection, const native_outgoing *out)
 {
     transport *self = connection->owner;
     native_chunks *chunks = &native_of(self)->chunks;
@@ -115,13 +105,22 @@ static bool queue_frames(native_connection *connection, const outgoing *out)
     return ok;
 }
 
-static void queue(native_connection *connection, const outgoing *out)
+static bool is_sealed(const native_connection *connection)
+{
+    return connection->peer.mechanism->ops->seal != NULL;
+}
+
+bool native_queue_copies(const native_connection *connection, const native_outgoing *out)
+{
+    return is_sealed(connection) || out->size <= NATIVE_RELAY_COPY_SIZE_MAX;
+}
+
+void native_queue(native_connection *connection, const native_outgoing *out)
 {
     transport *self = connection->owner;
-    bool sealed = connection->peer.mechanism->ops->seal != NULL;
     if (out->size == 0)
         return;
-    bool ok = !sealed && out->size <= NATIVE_RELAY_COPY_SIZE_MAX
+    bool ok = !is_sealed(connection) && out->size <= NATIVE_RELAY_COPY_SIZE_MAX
                   ? queue_small(&connection->output, &native_of(self)->chunks, out)
                   : queue_frames(connection, out);
     if (!ok)
@@ -159,12 +158,14 @@ int native_send_to_engine(transport *self, const transport_send *send)
 {
     native_body *body = native_of(self);
     native_role *role = &body->roles[TRANSPORT_ENGINE];
+    if (body->hooks && body->hooks->send)
+        return body->hooks->send(self, send);
     native_connection *connection =
         role->router ? native_route_find(body, TRANSPORT_ENGINE, send->to) : next_in_turn(body);
     if (!connection || connection->output.bytes > body->limits.engine_bytes_max)
         return EHOSTUNREACH;
-    outgoing out = prepare(self, send);
-    queue(connection, &out);
+    native_outgoing out = native_prepare(self, send);
+    native_queue(connection, &out);
     return 0;
 }
 
@@ -175,18 +176,18 @@ static void publish(transport *self, const transport_send *send)
         return;
     if (send->role == TRANSPORT_LOG && connection->output.messages >= NATIVE_LOG_MESSAGES_MAX)
         return;
-    outgoing out = prepare(self, send);
+    native_outgoing out = native_prepare(self, send);
     native_bytes topic = out.prefix_count ? out.prefix[0] : (native_bytes){0};
     if (out.prefix_count == 0 && out.source)
         topic = frame_of(&out, out.first);
     if (native_topics_match(&connection->topics, topic))
-        queue(connection, &out);
+        native_queue(connection, &out);
 }
 
 static void keep_pending(transport *self, const transport_send *send)
 {
     native_role *role = &native_of(self)->roles[send->role];
-    outgoing out = prepare(self, send);
+    native_outgoing out = native_prepare(self, send);
     uint64_t bytes = sizeof(native_pending) + out.size;
     native_pending *item =
         bytes <= NATIVE_PENDING_BYTES_MAX - role->pending_bytes ? malloc(sizeof *item) : NULL;
@@ -235,8 +236,8 @@ void native_send_pending(native_connection *connection)
     native_role *role = &native_of(self)->roles[connection->role];
     while (role->pending_first) {
         native_pending *item = take_pending(role);
-        outgoing out = prepare(self, &item->send);
-        queue(connection, &out);
+        native_outgoing out = native_prepare(self, &item->send);
+        native_queue(connection, &out);
         release_pending(self, item);
     }
 }
@@ -260,6 +261,10 @@ static void send_one(transport *self, const transport_send *send)
             transport_hold_append(self, body->hold, send);
         return;
     case TRANSPORT_CLIENT:
+        if (body->hooks && body->hooks->send) {
+            self->counters.dropped_client += body->hooks->send(self, send) != 0;
+            return;
+        }
         connection = native_route_find(body, TRANSPORT_CLIENT, send->to);
         if (!connection)
             self->counters.dropped_client++;
@@ -278,16 +283,21 @@ static void send_one(transport *self, const transport_send *send)
     }
     if (!connection)
         return;
-    outgoing out = prepare(self, send);
-    queue(connection, &out);
+    native_outgoing out = native_prepare(self, send);
+    native_queue(connection, &out);
 }
 
 void native_send_all(transport *self, const transport_send *sends, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
+        if (i + NATIVE_SENDS_AHEAD < count)
+            message_prefetch(self->messages, sends[i + NATIVE_SENDS_AHEAD].message);
         assert(sends[i].role < TRANSPORT_ROLES && sends[i].prefix_count <= 3);
         if (native_of(self)->roles[sends[i].role].exists)
             send_one(self, &sends[i]);
     }
+    const native_hooks *hooks = native_of(self)->hooks;
+    if (hooks && hooks->handed_over)
+        hooks->handed_over(self);
     native_flush(self);
 }

@@ -104,6 +104,7 @@ final class PeerSocket: LinkEnd {
   /// does that came back after its cable was pulled.
   func dialAnew() {
     guard let old = link, port != 0 else { return }
+    wasCorrupted = isTainted
     losses += 1
     old.abandon()
     link = nil
@@ -170,7 +171,9 @@ final class PeerSocket: LinkEnd {
   }
 
   private func took(command bytes: [UInt8]) {
-    guard let nameSize = bytes.first.map(Int.init), nameSize < bytes.count else { return }
+    guard let nameSize = bytes.first.map(Int.init), nameSize > 0, nameSize < bytes.count else {
+      return
+    }
     let name = String(decoding: bytes[1...nameSize], as: UTF8.self)
     let isAll = bytes.count == nameSize + 1
     if name == "READY", phase == .handshake {

@@ -207,3 +207,42 @@ def test_a_killed_scheduler_is_said_and_started_again(controller):
     controller.process.wait(20)
     controller.assert_all_gone()
     assert len(controller.events("died")) == 1
+
+
+@ipp.interactive
+def slowly(x):
+    import time
+
+    time.sleep(0.2)
+    return x
+
+
+def test_a_killed_scheduler_goes_on_from_its_journal(controller, request):
+    folder = controller.folder / "journals"
+    config = f"c.Yardmaster.journal = {str(folder)!r}\nc.Yardmaster.journal_sync = 'always'\n"
+    controller.start(IPP_SESSION_KEY=KEY, config=config)
+    client = controller.client(engines=2)
+    assert_serves(client)
+    argv = controller.events("started")[0]["argv"]
+    given = dict(zip(argv[1::2], argv[2::2]))
+    assert given["--journal-sync"] == "always"
+    assert os.path.dirname(given["--journal"]) == str(folder)
+    assert KEY not in given["--journal"]
+    if not request.config.getoption("--binary"):
+        pytest.skip("the double keeps no journal")
+    # The kill takes a replies' socket along: what the client cannot get the hub has.
+    time.sleep(3.5)  # the supervisor takes an earlier death for one at start
+    view = client.load_balanced_view()
+    results = [view.apply_async(slowly, x) for x in range(30)]
+    wait_for(lambda: results[5].ready(), "some results")
+    os.kill(controller.scheduler_pid(), signal.SIGKILL)
+    log = controller.wait_for_log("are in its journal and go on")
+    assert "are lost" not in log
+    wait_for(lambda: len(controller.events("alive")) == 2, "the next scheduler")
+    # The client is known again once it says something.
+    assert view.apply_async(square, 3).get(timeout=60) == 9
+    msg_ids = [result.msg_ids[0] for result in results]
+    wait_for(
+        lambda: client.result_status(msg_ids)["completed"].__len__() == 30, "all thirty results"
+    )
+    assert client.get_result(msg_ids, owner=False).get(timeout=60) == list(range(30))

@@ -6,7 +6,9 @@ Invariant: no secret is ever in `argv`; keys go by environment, which only the s
 
 from __future__ import annotations
 
+import hashlib
 import os
+from pathlib import Path
 
 from .binary import SECRET_VARIABLES, CannotServe
 
@@ -70,6 +72,25 @@ def scheduler_argv(binary, args, session, scheme, hwm, extra):
     if args["log_url"]:
         argv += ["--log-url", args["log_url"]]
     return argv + list(extra)
+
+
+def journal_argv(folder, sync, session, scheme):
+    """The options for a journal under `folder`: one for each session key.
+
+    Tasks signed with another key could not be handed on, so every key has its own journal. Its
+    name is a digest: it tells nothing about the key.
+    """
+    if not folder or scheme == "pure":
+        return []
+    name = hashlib.sha256(b"yardmaster journal:" + session.key).hexdigest()[:16]
+    path = Path(folder).expanduser()
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise CannotServe(
+            f"c.Yardmaster.journal is {folder!r}, which cannot be made: {error.strerror}"
+        ) from error
+    return ["--journal", str(path / name), "--journal-sync", sync]
 
 
 def scheduler_environment(args, session) -> dict[bytes, bytes]:

@@ -12,7 +12,7 @@ from ipyparallel.controller.app import IPController
 from ipyparallel.controller.task_scheduler import TaskScheduler
 from ipyparallel.util import disambiguate_url
 
-from .arguments import scheduler_argv, scheduler_environment
+from .arguments import journal_argv, scheduler_argv, scheduler_environment
 from .binary import CannotServe, find_binary
 from .settings import Yardmaster
 from .supervisor import Supervisor, note_event
@@ -70,7 +70,9 @@ def prepare(app, args, start_stock):
     try:
         binary = find_binary(settings.binary)
         scheme, hwm = scheme_and_hwm(app)
-        argv = scheduler_argv(binary.path, args, app.session, scheme, hwm, settings.args)
+        journal = journal_argv(settings.journal, settings.journal_sync, app.session, scheme)
+        extra = [*journal, *settings.args]
+        argv = scheduler_argv(binary.path, args, app.session, scheme, hwm, extra)
         environment = scheduler_environment(args, app.session)
     except CannotServe as reason:
         if not settings.fallback:

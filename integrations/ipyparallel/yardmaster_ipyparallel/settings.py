@@ -23,6 +23,20 @@ class Yardmaster(LoggingConfigurable):
         help="""Further options for `yardmaster scheduler`, e.g. ["--io", "epoll"]. They come
         last, so they win. Never put a key here: command lines are public.""",
     )
+    journal = Unicode(
+        "",
+        config=True,
+        help="""Folder for the scheduler's journals. With it, a scheduler that dies is started
+        again with everything that waited, ran or was not delivered. Each cluster (session key)
+        gets a folder of its own in there; a controller that is started again with `reuse` finds
+        it. Empty: no journal.""",
+    )
+    journal_sync = Unicode(
+        "5",
+        config=True,
+        help="""When the journal is synced to the disk: "always", a number of milliseconds, or
+        "off". Only a power loss can lose what is not synced.""",
+    )
     fallback = Bool(
         True,
         config=True,

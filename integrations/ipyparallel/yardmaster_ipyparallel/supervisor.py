@@ -104,7 +104,12 @@ class Supervisor:
         if at_start and (hopeless or self.deaths >= DEATHS_AT_START_MAX):
             self._give_up(how)
             return
-        if not at_start:
+        if not at_start and "--journal" in self.argv:
+            self.log.critical(
+                "task::tasks that waited or ran at that moment are in its journal and go on."
+                " Engines and clients reconnect by themselves"
+            )
+        elif not at_start:
             self.log.critical(
                 "task::tasks that waited or ran at that moment are lost and get no reply;"
                 " submit them again. Engines and clients reconnect by themselves"

@@ -1,0 +1,152 @@
+/// internal.h: the parts of a journal behind journal.h.
+///
+///     journal.c     appending, on the scheduling thread
+///     folder.c      names, lock, the `sent` page
+///     recover.c     reading a folder into a ledger
+///     writer.c      the writing thread; writer_io.c: its io_uring or system calls
+///     compact.c     the compacting thread
+///
+/// Hand-off: `batches` is a ring with one producer (scheduling thread, `handed`) and one consumer
+/// (writer, `done`). A batch belongs to the producer unless done <= its turn < handed. The release
+/// store of `handed` publishes the bytes, the release store of `done` gives them back; `asleep` and
+/// `handed` are sequentially consistent, so that the writer sees the batch or the producer sees it
+/// asleep.
+#pragma once
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "include/journal.h"
+
+#define BATCHES 3u
+/// A batch is handed over when the writer is free; above this the scheduling thread waits for it.
+#define BATCH_SIZE_MAX (32ull << 20)
+/// A batch that had to grow further than this is given back to the system.
+#define BATCH_SIZE_KEPT (4ull << 20)
+/// So many old segments are compacted whatever their size.
+#define CLOSED_FILES_MAX 16u
+#define NUMBER_DIGITS    16
+
+typedef struct batch {
+    uint8_t *data;
+    uint64_t size;
+    uint64_t capacity;
+    uint64_t first_sequence;
+    uint64_t last_sequence;
+} batch;
+
+typedef struct mapped_file {
+    uint64_t number;
+    journal_bytes bytes;
+} mapped_file;
+
+/// A segment that is not written to any more.
+typedef struct closed_segment {
+    uint64_t number;
+    uint64_t size;
+    uint64_t last_sequence;
+} closed_segment;
+
+/// Shared with the next life through the page cache.
+typedef struct sent_page {
+    uint64_t magic;
+    _Atomic uint64_t sending;
+    _Atomic uint64_t sent;
+} sent_page;
+
+struct journal {
+    // Fixed after journal_open.
+    char *folder;
+    int folder_fd;
+    int lock_fd;
+    uint8_t id[16];
+    uint64_t segment_size_max;
+    uint64_t sync_ns;
+    uint64_t created_us;
+    bool plain_io;
+    sent_page *sent;
+    journal_findings found;
+    journal_ledger *ledger;
+    mapped_file *files;
+    uint32_t file_count;
+
+    // The scheduling thread's.
+    uint64_t next_sequence;
+    uint64_t uncommitted; ///< records in the batch since its last COMMIT
+    bool started;
+
+    // Both threads'.
+    batch batches[BATCHES];
+    _Atomic uint32_t handed;
+    _Atomic uint32_t done;
+    _Atomic bool asleep;
+    _Atomic bool stopping;
+    _Atomic bool failing; ///< somebody is writing `failure`
+    _Atomic bool failed;  ///< and it is written
+    _Atomic bool noticed;
+    _Atomic uint64_t written_sequence;
+    _Atomic uint64_t synced_sequence;
+    _Atomic bool producer_waits;
+    int doorbell;  ///< eventfd: rung for the writer
+    int free_bell; ///< eventfd: rung for a producer that waits
+    char failure[1024];
+    char notice[512];
+    const char *io_name;
+
+    // The writer's.
+    void (*wake)(void *);
+    void *wake_context;
+    pthread_t writer;
+    int segment_fd;
+    uint64_t segment_number;
+    uint64_t segment_size;
+    closed_segment *closed; ///< in order
+    uint32_t closed_count;
+    uint32_t closed_capacity;
+    uint64_t base_number; ///< 0: none
+    uint64_t base_size;
+    pthread_t compactor;
+    bool compacting;
+    _Atomic bool compacted; ///< the compactor is done
+    uint64_t compact_through;
+    uint64_t compacted_size; ///< of the new base; 0: it failed
+};
+
+// folder.c
+#define NAME_SIZE_MAX 32
+void folder_name(char out[NAME_SIZE_MAX], uint64_t number, const char *suffix);
+/// Says why a call on the folder or a file of it failed; `error` is an errno.
+void folder_complain(journal_error *, const char *folder, const char *name, const char *what,
+                     int error);
+bool folder_open(journal *, journal_error *);
+bool folder_map_sent(journal *, journal_error *);
+
+typedef struct folder_list {
+    uint64_t *bases;
+    uint64_t *logs;
+    uint32_t base_count;
+    uint32_t log_count;
+} folder_list;
+/// In the order of their numbers; files of unfinished work are deleted.
+bool folder_read(const journal *, folder_list *, journal_error *);
+void folder_list_free(folder_list *);
+/// The whole file, mapped. Size 0: `data` is NULL.
+bool folder_map(const journal *, uint64_t number, const char *suffix, journal_bytes *out,
+                journal_error *);
+void folder_unmap(journal_bytes);
+/// A new file with its header; -1 with errno set.
+int folder_create(const journal *, const char *name, const journal_file_header *);
+
+// recover.c
+bool recover(journal *, journal_error *);
+/// Reads a whole base into a ledger; NULL or what is wrong, at `*offset`.
+const char *recover_base(journal_bytes, journal_ledger *, journal_file_header *, uint64_t *offset);
+
+// writer.c
+void *writer_run(void *journal);
+void writer_fail(journal *, const char *what, int error);
+
+// compact.c
+/// Starts a compaction if it is worth it, ends one that is done. On the writer's thread.
+void compact_if_due(journal *);
+/// Waits for the compaction under way.
+void compact_finish(journal *);

@@ -1,0 +1,245 @@
+/// writer.c: the writing thread: batches into segments, synced as often as was asked for.
+///
+///     handed batch --write--> written_sequence --fdatasync--> synced_sequence
+///
+/// Invariant: a segment is synced whole before the next one is made, so that only the last can
+/// have a torn end; nothing is counted as written or synced before the kernel said so.
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "internal.h"
+#include "writer_io.h"
+
+typedef struct writer {
+    journal *self;
+    writer_io io;
+    batch *writing;   ///< NULL: none
+    uint64_t written; ///< bytes of it
+    bool in_flight;   ///< its write is under way
+    bool is_blocked;  ///< the next batch waits for a sync, then for a new segment
+    bool syncing;
+    uint64_t sync_target; ///< what is synced when the sync under way is done
+    uint64_t
+        dirty_since_ns; ///< when the oldest unsynced record was written; 0: nothing is unsynced
+} writer;
+
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000ull + (uint64_t)now.tv_nsec;
+}
+
+void writer_fail(journal *self, const char *what, int error)
+{
+    // Both threads may find a reason; the first is told.
+    if (atomic_exchange(&self->failing, true))
+        return;
+    journal_error text;
+    folder_complain(&text, self->folder, "", what, error);
+    snprintf(self->failure, sizeof self->failure, "%s", text.text);
+    atomic_store_explicit(&self->failed, true, memory_order_release);
+    if (self->wake)
+        self->wake(self->wake_context);
+}
+
+static bool note_closed(journal *self, uint64_t last_sequence)
+{
+    if (self->closed_count == self->closed_capacity) {
+        uint32_t capacity = self->closed_capacity * 2 + 16;
+        closed_segment *closed = realloc(self->closed, capacity * sizeof *closed);
+        if (!closed)
+            return false;
+        self->closed = closed;
+        self->closed_capacity = capacity;
+    }
+    self->closed[self->closed_count++] =
+        (closed_segment){self->segment_number, self->segment_size, last_sequence};
+    return true;
+}
+
+/// The present segment is full: synced, closed, and a new one begun. Rare enough to block.
+static bool rotate(writer *w, uint64_t first_sequence)
+{
+    journal *self = w->self;
+    if (fdatasync(self->segment_fd) != 0) {
+        writer_fail(self, "sync a segment", errno);
+        return false;
+    }
+    atomic_store_explicit(&self->synced_sequence, first_sequence - 1, memory_order_release);
+    w->dirty_since_ns = 0;
+    if (!note_closed(self, first_sequence - 1)) {
+        writer_fail(self, "close a segment", ENOMEM);
+        return false;
+    }
+    close(self->segment_fd);
+    char name[NAME_SIZE_MAX];
+    journal_file_header header = {.kind = JOURNAL_KIND_LOG,
+                                  .number = self->segment_number + 1,
+                                  .first_sequence = first_sequence,
+                                  .created_us = self->created_us};
+    memcpy(header.id, self->id, sizeof header.id);
+    folder_name(name, header.number, "log");
+    self->segment_fd = folder_create(self, name, &header);
+    if (self->segment_fd < 0) {
+        writer_fail(self, "make a segment", errno);
+        return false;
+    }
+    self->segment_number = header.number;
+    self->segment_size = JOURNAL_FILE_HEADER;
+    compact_if_due(self);
+    return true;
+}
+
+static void write_on(writer *w)
+{
+    journal *self = w->self;
+    w->in_flight = true;
+    bool syncs = writer_io_write(&w->io, self->segment_fd, w->writing->data + w->written,
+                                 w->writing->size - w->written, self->segment_size + w->written,
+                                 self->sync_ns == JOURNAL_SYNC_ALWAYS);
+    if (syncs) {
+        w->syncing = true;
+        w->sync_target = w->writing->last_sequence;
+    }
+}
+
+static void begin_batch(writer *w)
+{
+    journal *self = w->self;
+    uint32_t done = atomic_load_explicit(&self->done, memory_order_relaxed);
+    if (done == atomic_load_explicit(&self->handed, memory_order_seq_cst))
+        return;
+    batch *next = &self->batches[done % BATCHES];
+    bool is_full = self->segment_size > JOURNAL_FILE_HEADER &&
+                   self->segment_size + next->size > self->segment_size_max;
+    w->is_blocked = is_full && w->syncing;
+    if (w->is_blocked || (is_full && !rotate(w, next->first_sequence)))
+        return;
+    w->writing = next;
+    w->written = 0;
+    write_on(w);
+}
+
+static void tell_of_room(journal *self)
+{
+    uint64_t one = 1;
+    if (atomic_load(&self->producer_waits) && write(self->free_bell, &one, sizeof one) < 0)
+        return; // full of earlier rings
+}
+
+static void take_write(writer *w)
+{
+    journal *self = w->self;
+    w->io.write_done = false;
+    w->in_flight = false;
+    if (w->io.write_result == -EINTR || w->io.write_result == -EAGAIN)
+        w->io.write_result = 0;
+    else if (w->io.write_result <= 0) {
+        int error = w->io.write_result == 0 ? ENOSPC : (int)-w->io.write_result;
+        writer_fail(self, "write", error);
+        return;
+    }
+    w->written += (uint64_t)w->io.write_result;
+    if (w->written < w->writing->size)
+        return; // it is written on once the sync that was linked to it has come back
+    self->segment_size += w->writing->size;
+    atomic_store_explicit(&self->written_sequence, w->writing->last_sequence, memory_order_release);
+    if (w->dirty_since_ns == 0)
+        w->dirty_since_ns = now_ns();
+    w->writing = NULL;
+    atomic_fetch_add(&self->done, 1);
+    tell_of_room(self);
+    if (self->sync_ns != JOURNAL_SYNC_ALWAYS)
+        self->wake(self->wake_context);
+}
+
+static void take_sync(writer *w)
+{
+    journal *self = w->self;
+    w->io.sync_done = false;
+    w->syncing = false;
+    if (w->io.sync_result == -ECANCELED || w->io.sync_result == -EINTR)
+        return; // its write was short, or it is due again
+    if (w->io.sync_result < 0) {
+        writer_fail(self, "sync", (int)-w->io.sync_result);
+        return;
+    }
+    uint64_t written = atomic_load_explicit(&self->written_sequence, memory_order_relaxed);
+    atomic_store_explicit(&self->synced_sequence, w->sync_target, memory_order_release);
+    w->dirty_since_ns = written > w->sync_target ? now_ns() : 0;
+    if (self->sync_ns == JOURNAL_SYNC_ALWAYS)
+        self->wake(self->wake_context);
+}
+
+/// When the next sync is due; UINT64_MAX: not by time.
+static uint64_t sync_due_ns(const writer *w)
+{
+    uint64_t interval = w->self->sync_ns;
+    if (w->dirty_since_ns == 0 || w->syncing)
+        return UINT64_MAX;
+    if (atomic_load(&w->self->stopping) || interval == JOURNAL_SYNC_ALWAYS)
+        return 0;
+    return interval == JOURNAL_SYNC_OFF ? UINT64_MAX : w->dirty_since_ns + interval;
+}
+
+static bool is_idle(const writer *w)
+{
+    const journal *self = w->self;
+    return !w->writing && !w->syncing && w->dirty_since_ns == 0 &&
+           atomic_load(&self->done) == atomic_load(&self->handed);
+}
+
+static void sleep_until(writer *w, uint64_t due_ns)
+{
+    journal *self = w->self;
+    uint64_t now = due_ns == UINT64_MAX ? 0 : now_ns();
+    uint64_t timeout = due_ns == UINT64_MAX ? UINT64_MAX : due_ns > now ? due_ns - now : 0;
+    atomic_store_explicit(&self->asleep, true, memory_order_seq_cst);
+    // What was handed over before it could see us asleep.
+    bool waiting = !w->writing && !w->is_blocked &&
+                   atomic_load_explicit(&self->handed, memory_order_seq_cst) !=
+                       atomic_load_explicit(&self->done, memory_order_relaxed);
+    if (!waiting && !(atomic_load(&self->stopping) && is_idle(w)))
+        writer_io_wait(&w->io, timeout);
+    atomic_store_explicit(&self->asleep, false, memory_order_relaxed);
+}
+
+void *writer_run(void *context)
+{
+    journal *self = context;
+    writer w = {.self = self};
+    writer_io_open(&w.io, self->doorbell, self->plain_io);
+    self->io_name = w.io.uring ? "uring" : "plain";
+    compact_if_due(self);
+    while (!atomic_load(&self->failed)) {
+        if (w.io.write_done)
+            take_write(&w);
+        if (w.io.sync_done)
+            take_sync(&w);
+        if (atomic_load(&self->failed))
+            break;
+        if (w.writing && !w.in_flight && !w.syncing)
+            write_on(&w);
+        else if (!w.writing)
+            begin_batch(&w);
+        uint64_t due = sync_due_ns(&w);
+        if (due != UINT64_MAX && due <= now_ns()) {
+            w.syncing = true;
+            w.sync_target = atomic_load(&self->written_sequence);
+            writer_io_sync(&w.io, self->segment_fd);
+        } else if (atomic_load(&self->stopping) && is_idle(&w)) {
+            break;
+        } else {
+            sleep_until(&w, due);
+        }
+    }
+    writer_io_close(&w.io);
+    compact_finish(self);
+    return NULL;
+}

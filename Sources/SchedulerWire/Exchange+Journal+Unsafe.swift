@@ -1,0 +1,253 @@
+/// The journal's part in a turn: what happens is recorded, what follows from it is sent only once
+/// the record is written.
+
+import CBase
+import CJournal
+import CScan
+import CTransport
+import Glibc
+import SchedulerCore
+
+/// What an exchange with a journal keeps beside it.
+struct JournalState: ~Copyable {
+  /// What leaves the process has left it at the latest after this time, as far as one can know:
+  /// what a socket was given is not told again after a restart. Longer: more of it is told twice to
+  /// the hub, which does not mind.
+  static let leave_ns: UInt64 = 500_000_000
+  /// How long a start waits for the hub to say which engines there are.
+  static let hubWait_ns: UInt64 = 5_000_000_000
+  /// How long an engine that could not be asked is let alone.
+  static let askAgainAfter_ns: UInt64 = 1_000_000_000
+
+  var held = HeldTurns()
+  var clients = RecoveredClients()
+  /// Records up to it were handed to sockets.
+  var sending: UInt64 = 0
+  /// The same, at `leaving_ns`.
+  var leaving: UInt64 = 0
+  var leaving_ns: UInt64 = 0
+  var sent: UInt64 = 0
+  /// What was recovered has not been given to the core yet.
+  var isRestoring = false
+  var hubAnswered = false
+  var restoreAt_ns: UInt64 = 0
+  var clientsPaused = false
+  /// Engines that were announced, have not connected, and are asked again.
+  var unasked: [atom] = []
+  var askAgain_ns = UInt64.max
+  /// Engines that are known to answer a fence, by atom.
+  var answersFences: [Bool] = []
+}
+
+extension Exchange {
+  // MARK: records
+
+  /// A new task, or (`refused`) an id that is known from now on.
+  mutating func recordTask(
+    _ event: transport_event, _ id: scan_span, _ task: UInt32, isRefused: Bool
+  ) {
+    let id = unsafe journal_bytes(data: id.data, size: id.size)
+    unsafe journal.append(
+      isRefused ? JOURNAL_REFUSED : JOURNAL_ACCEPTED, task, name: tables.bytes(of: event.peer),
+      id: id, frames: isRefused ? nil : event.frames,
+      count: isRefused ? 0 : Int(event.frame_count))
+    guard state.clients.isLooking, let client = unsafe state.clients.lost(event.peer, id: id)
+    else { return }
+    unsafe clientIsBack(client, at: event.peer)
+  }
+
+  func recordAssignment(_ command: Command) {
+    unsafe journal.append(
+      JOURNAL_ASSIGNED, command.task.value, name: tables.bytes(of: command.engine.value))
+  }
+
+  /// A run that ended without a final reply.
+  func recordReturn(_ command: Command) {
+    unsafe journal.append(
+      JOURNAL_RETURNED,
+      flags: command.outcome == .unmet ? JOURNAL_FLAG_UNMET.rawValue : JOURNAL_FLAG_FAILED.rawValue,
+      command.task.value, name: tables.bytes(of: command.engine.value))
+  }
+
+  /// The final reply: the frames of `reply` from `firstFrame` on. Where it can be sent now, or
+  /// ATOM_NONE: it is parked.
+  mutating func recordFinal(
+    _ command: Command, _ reply: message_handle, firstFrame: Int, engine: atom
+  ) -> atom {
+    let client = unsafe message_get(tables.messages, command.message.value)!.pointee.origin
+    let recovered = tables.note(of: command.message.value).recovered
+    let address = recovered == 0 ? client : state.clients[recovered].address
+    let isCompleted = command.kind == .deliver && command.outcome == .completed
+    var flags = isCompleted ? JOURNAL_FLAG_COMPLETED.rawValue : 0
+    if address == ATOM_NONE { flags |= JOURNAL_FLAG_PARKED.rawValue }
+    let message = unsafe message_get(tables.messages, reply)!
+    unsafe journal.append(
+      JOURNAL_FINISHED, flags: flags, command.task.value, name: tables.bytes(of: engine),
+      id: tables.bytes(of: client), frames: message.pointee.frames + firstFrame,
+      count: Int(message.pointee.frame_count) - firstFrame)
+    if address == ATOM_NONE {
+      unsafe message_retain(tables.messages, reply)
+      park(
+        ParkedReply(
+          task: command.task.value, message: reply, firstFrame: firstFrame, engine: engine),
+        for: recovered)
+    }
+    return address
+  }
+
+  mutating func park(_ reply: ParkedReply, for client: UInt32) {
+    if state.clients.park(reply, for: client) { return }
+    log.notice(
+      .warning,
+      "a reply is given up: \(RecoveredClients.parkedMax) wait already for clients of a former "
+        + "life (the hub has its record)")
+    journal.appendDelivered(reply.task)
+    spent.append(reply.message)
+  }
+
+  // MARK: clients of a former life
+
+  mutating func clientIsBack(_ client: UInt32, at address: atom) {
+    let parked = state.clients.found(client, at: address, tables)
+    for reply in parked {
+      outbox.append(
+        transport_send(
+          TRANSPORT_CLIENT, to: address, reply.message, firstFrame: reply.firstFrame,
+          prefix: (reply.engine, 0, 0), prefixCount: reply.engine == ATOM_NONE ? 0 : 1))
+      spent.append(reply.message)
+      journal.appendDelivered(reply.task)
+    }
+    if !parked.isEmpty {
+      log.notice(
+        .info, "client \(tables.text(of: address)) is back: \(parked.count) replies waited for it")
+    }
+  }
+
+  /// Clients with a name of their own need not submit anything to be found: a send that arrives
+  /// shows that they are there. The first reply alone, outside the turn: whether it was dropped is
+  /// known at once.
+  mutating func tryNamedClients() {
+    guard now_ns >= state.clients.retryAt_ns else { return }
+    var isWaiting = false
+    for index in 1..<max(1, state.clients.list.count) {
+      let client = state.clients.list[index]
+      guard client.isNamed, client.address == ATOM_NONE else { continue }
+      isWaiting = true
+      guard let first = client.parked.first else { continue }
+      let dropped = transport.counters.dropped_client
+      var send = transport_send(
+        TRANSPORT_CLIENT, to: client.origin, first.message, firstFrame: first.firstFrame,
+        prefix: (first.engine, 0, 0), prefixCount: first.engine == ATOM_NONE ? 0 : 1)
+      unsafe transport_send_all(transport.handle, &send, 1)
+      guard transport.counters.dropped_client == dropped else { continue }
+      journal.appendDelivered(first.task)
+      spent.append(first.message)
+      state.clients.dropFirst(of: index)
+      clientIsBack(UInt32(index), at: client.origin)
+    }
+    state.clients.retryAt_ns = isWaiting ? now_ns + RecoveredClients.retry_ns : .max
+  }
+
+  // MARK: leaving
+
+  mutating func flushThroughJournal() {
+    state.held.append(journal.commit(), &outbox, &spent)
+    releaseHeld()
+  }
+
+  /// Hands over what rests on records that are written.
+  mutating func releaseHeld() {
+    guard let mark = state.held.ready(journal.released) else { return }
+    // Before: a reply is told once at most; should we die in between, the hub alone gets it.
+    state.sending = mark.sequence
+    journal.noteSending(mark.sequence)
+    state.held.release(mark, transport, tables)
+  }
+
+  /// What was handed to sockets a while ago has left.
+  private mutating func noteSent() {
+    guard now_ns >= state.leaving_ns else { return }
+    if state.sent != state.leaving {
+      state.sent = state.leaving
+      journal.noteSent(state.sent)
+    }
+    state.leaving = state.sending
+    state.leaving_ns = now_ns + JournalState.leave_ns
+  }
+
+  /// Between two turns. Returns when the next turn must come at the latest.
+  mutating func serveJournal() throws -> UInt64 {
+    try journal.check()
+    if let notice = journal.nextNotice() { log.notice(.warning, notice) }
+    releaseHeld()
+    if state.isRestoring { return try restoreIfDue() }
+    noteSent()
+    tryNamedClients()
+    askAgain()
+    if outbox.count > 0 || !spent.isEmpty { flushThroughJournal() }
+    let leaves = state.sent != state.sending ? state.leaving_ns : UInt64.max
+    return min(leaves, state.clients.retryAt_ns, state.askAgain_ns)
+  }
+
+  /// Everything is written, and what rests on it is handed over; the journal is closed.
+  mutating func endJournal() {
+    let last = journal.commit()
+    // A disk that does not answer must not keep the process for ever.
+    for _ in 0..<2000 where journal.released < last && (try? journal.check()) != nil {
+      usleep(500)
+    }
+    flushThroughJournal()
+    journal.noteSent(state.sending)
+    journal.close()
+    state.held.abandon(tables)
+    state.clients.removeAll(tables)
+  }
+
+  // MARK: fences
+
+  /// Asks an engine to answer once it has answered everything before.
+  mutating func sendFence(to engine: atom) {
+    let message = composer.fence(tables)
+    outbox.append(
+      transport_send(
+        TRANSPORT_ENGINE, to: engine, message, prefix: (fenceName, 0, 0), prefixCount: 1,
+        tag: TASK_ID_NONE))
+    spent.append(message)
+  }
+
+  /// A fence could not be handed to its engine.
+  mutating func takeBackFence(of engine: atom) {
+    state.unasked.append(engine)
+    state.askAgain_ns = now_ns + JournalState.askAgainAfter_ns
+  }
+
+  private mutating func askAgain() {
+    guard now_ns >= state.askAgain_ns else { return }
+    for engine in state.unasked where !hasLeft[Int(engine)] { sendFence(to: engine) }
+    state.unasked.removeAll()
+    state.askAgain_ns = .max
+  }
+
+  /// A reply about no task of ours: is it the answer to a fence? Then it is taken care of.
+  mutating func takeFence(_ event: transport_event, _ id: scan_span) -> Bool {
+    guard unsafe composer.isOurs(UnsafeRawBufferPointer(start: id.data, count: Int(id.size)))
+    else { return false }
+    let engine = unsafe event.peer
+    guard Int(engine) < isEngineName.count, isEngineName[Int(engine)] else { return false }
+    unsafe spent.append(event.message)
+    var fenced = Event(.fenced)
+    fenced.engine = EngineName(engine)
+    events.append(fenced)
+    noteFences(engine, isNew: true)
+    return true
+  }
+
+  mutating func noteFences(_ engine: atom, isNew: Bool) {
+    let missing = Int(engine) + 1 - state.answersFences.count
+    if missing > 0 { state.answersFences += Array(repeating: false, count: max(64, missing)) }
+    if isNew && !state.answersFences[Int(engine)] {
+      unsafe journal.append(JOURNAL_FENCES, JOURNAL_TASK_NONE, name: tables.bytes(of: engine))
+    }
+    state.answersFences[Int(engine)] = true
+  }
+}

@@ -1,0 +1,397 @@
+"""--journal: a scheduler that is killed goes on where it was (README.md, "Journal").
+
+Every test kills or ends a scheduler and starts another on the same addresses and folder; peers
+stay and reconnect by themselves, as stock ones do.
+"""
+
+from __future__ import annotations
+
+import resource
+import signal
+import time
+from contextlib import contextmanager
+
+import pytest
+import zmq
+from zmq.utils.monitor import recv_monitor_message
+
+from harness.peers import Client, Engine, Hub
+from harness.process import (
+    PATIENCE_S,
+    Endpoints,
+    new_folder,
+    remove_folder,
+    start_yardmaster,
+    tcp_endpoints,
+)
+from harness.wire import Wire
+
+
+class WatchfulEngine(Engine):
+    """An engine that knows when its scheduler is gone."""
+
+    watched = zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_DISCONNECTED
+
+    def wait_lost(self) -> None:
+        while True:
+            assert self._handshakes.poll(PATIENCE_S * 1000), "the engine never lost its scheduler"
+            if recv_monitor_message(self._handshakes)["event"] == zmq.EVENT_DISCONNECTED:
+                return
+
+
+class Lives:
+    """One journal, one set of addresses, a hub and peers that outlive schedulers."""
+
+    def __init__(self, transport: str, sync: str = "5"):
+        self.folder = new_folder()
+        self.endpoints: Endpoints = tcp_endpoints()
+        self.wire = Wire()
+        self.context = zmq.Context()
+        self.hub = Hub(self.context, self.endpoints, self.wire)
+        self.peers: list = []
+        self.engines: list[Engine] = []
+        self.options = [
+            "--transport", transport, "--journal", str(self.folder / "journal"),
+            "--journal-sync", sync, "--stranded-after", "1", "--log-level", "debug",
+        ]  # fmt: skip
+        self.scheduler = None
+        self.seen: list[tuple[str, str]] = []
+        self.count = 0
+
+    def start(self, more: tuple[str, ...] = ()) -> None:
+        self.count += 1
+        self.scheduler = start_yardmaster(
+            self.endpoints, self.folder, self.wire.key, [*self.options, *more]
+        )
+        self.hub.accept([engine.uuid for engine in self.engines])
+        # A SUB tells what it subscribes to only when its owner looks at it.
+        deadline = time.monotonic() + PATIENCE_S
+        while "the journal in" not in self.scheduler.log():
+            self.hub.monitor.poll(5)
+            assert time.monotonic() < deadline, self.scheduler.log()
+
+    def engine(self, uuid: bytes) -> Engine:
+        """Connected; announced by the next start, or by hub.register."""
+        engine = WatchfulEngine(self.context, self.endpoints.engine, self.wire, uuid)
+        self.engines.append(engine)
+        self.peers.append(engine)
+        return engine
+
+    def client(self, identity: bytes | None = None, wire: Wire | None = None) -> Client:
+        client = Client(self.context, self.endpoints.client, wire or self.wire, identity)
+        self.peers.append(client)
+        return client
+
+    def kill(self) -> None:
+        self.scheduler.process.send_signal(signal.SIGKILL)
+        self.scheduler.wait()
+        self.wait_lost()
+
+    def wait_lost(self) -> None:
+        """What engines send from now on waits for the next scheduler: they know that it is gone."""
+        for engine in self.engines:
+            engine.wait_lost()
+
+    def see(self, topic: str, msg_id: str) -> None:
+        """Waits until the hub has heard this about this task."""
+        while (topic, msg_id) not in self.seen:
+            seen = self.hub.seen(what=f"{topic} of {msg_id}; seen: {self.seen}")
+            self.seen.append((seen.topic, seen.task))
+
+    def close(self) -> None:
+        if self.scheduler:
+            self.scheduler.stop()
+        for peer in (*self.peers, self.hub):
+            peer.close()
+        self.context.term()
+        remove_folder(self.folder)
+
+
+def task_of(engine: Engine, answers_fences: bool = True):
+    """The next task; fences on the way are answered as ipykernel does, or ignored."""
+    while True:
+        task = engine.task()
+        if task.message.header["msg_type"] != "kernel_info_request":
+            return task
+        if answers_fences:
+            engine.answer(task)
+
+
+@contextmanager
+def lives(*arguments):
+    cluster = Lives(*arguments)
+    try:
+        yield cluster
+    finally:
+        cluster.close()
+
+
+@pytest.fixture(params=["zmq", "native"])
+def transport(request):
+    return request.param
+
+
+@pytest.fixture(params=["always", "5", "off"])
+def sync(request):
+    return request.param
+
+
+def test_waiting_tasks_run_in_the_next_life(transport, sync):
+    with lives(transport, sync) as cluster:
+        cluster.start()
+        client = cluster.client()
+        ids = [client.submit()["msg_id"] for _ in range(20)]
+        for msg_id in ids:
+            cluster.see("intask", msg_id)
+        cluster.kill()
+        engine = cluster.engine(b"engine-a")
+        cluster.start()
+        for msg_id in ids:
+            task = task_of(engine)
+            assert task.msg_id == msg_id
+            engine.answer(task)
+            cluster.see("outtask", msg_id)
+        # The client is known again by its session as soon as it says anything.
+        new = client.submit()["msg_id"]
+        replies = [client.reply().parent_id for _ in ids]
+        assert sorted(replies) == sorted(ids)
+        task = task_of(engine)
+        assert task.msg_id == new
+        engine.answer(task)
+        assert client.reply().parent_id == new
+        assert client.pending() == []
+
+
+def test_a_named_client_needs_to_say_nothing(transport):
+    with lives(transport) as cluster:
+        engine = cluster.engine(b"engine-a")
+        cluster.start()
+        client = cluster.client(identity=b"a-name-of-its-own")
+        msg_id = client.submit()["msg_id"]
+        task = task_of(engine)
+        cluster.see("tracktask", msg_id)
+        cluster.kill()
+        engine.answer(task)
+        cluster.start()
+        assert client.reply().parent_id == msg_id
+        cluster.see("outtask", msg_id)
+        time.sleep(0.3)  # two more tries would have come
+        assert client.pending() == []
+
+
+def test_a_late_result_counts(transport):
+    with lives(transport) as cluster:
+        engine = cluster.engine(b"engine-a")
+        cluster.start()
+        client = cluster.client()
+        first = client.submit()["msg_id"]
+        task = task_of(engine)
+        cluster.see("tracktask", first)
+        cluster.kill()
+        # Answered while nobody is there: the socket keeps it for the next scheduler.
+        engine.answer(task, content={"status": "ok", "late": True})
+        cluster.start()
+        cluster.see("outtask", first)
+        second = client.submit({"after": [first]})["msg_id"]
+        reply = client.reply()
+        assert reply.parent_id == first and reply.content["late"]
+        task = task_of(engine)
+        assert task.msg_id == second
+        engine.answer(task)
+        assert client.reply().parent_id == second
+
+
+def test_a_task_that_an_engine_has_forgotten_runs_again(transport):
+    with lives(transport) as cluster:
+        engine = cluster.engine(b"engine-a")
+        cluster.start()
+        client = cluster.client(identity=b"client")
+        msg_id = client.submit()["msg_id"]
+        assert task_of(engine).msg_id == msg_id
+        cluster.see("tracktask", msg_id)
+        cluster.kill()
+        cluster.start()
+        # It answers the fence and not the task: what it had is gone.
+        again = task_of(engine)
+        assert again.msg_id == msg_id
+        engine.answer(again)
+        assert client.reply().parent_id == msg_id
+
+
+def test_an_engine_that_answers_no_fence_has_its_time(transport):
+    with lives(transport) as cluster:
+        engine = cluster.engine(b"engine-a")
+        cluster.start()
+        client = cluster.client(identity=b"client")
+        msg_id = client.submit()["msg_id"]
+        assert task_of(engine, answers_fences=False).msg_id == msg_id
+        cluster.see("tracktask", msg_id)
+        cluster.kill()
+        cluster.start()
+        again = task_of(engine, answers_fences=False)
+        assert again.msg_id == msg_id
+        engine.answer(again)
+        assert client.reply().parent_id == msg_id
+
+
+def test_an_engine_that_is_gone_passes_its_task_on(transport):
+    with lives(transport) as cluster:
+        engine = cluster.engine(b"engine-a")
+        cluster.start()
+        client = cluster.client(identity=b"client")
+        msg_id = client.submit({"retries": 0})["msg_id"]
+        assert task_of(engine).msg_id == msg_id
+        cluster.see("tracktask", msg_id)
+        cluster.kill()
+        cluster.engines.clear()
+        other = cluster.engine(b"engine-b")
+        cluster.start()
+        task = task_of(other)
+        assert task.msg_id == msg_id
+        other.answer(task)
+        reply = client.reply()
+        assert (reply.parent_id, reply.content["status"]) == (msg_id, "ok")
+
+
+def test_dependencies_on_ids_of_a_former_life(transport):
+    with lives(transport) as cluster:
+        engines = [cluster.engine(b"engine-a"), cluster.engine(b"engine-b")]
+        cluster.start()
+        client = cluster.client()
+        good = client.submit({"targets": ["engine-b"]})["msg_id"]
+        engines[1].answer(task_of(engines[1]))
+        assert client.reply().parent_id == good
+        bad = client.submit({"targets": ["engine-a"]})["msg_id"]
+        engines[0].answer(task_of(engines[0]), status="error")
+        assert client.reply().parent_id == bad
+        waits = client.submit({"after": [good], "follow": [good], "targets": ["engine-b"]})
+        task = task_of(engines[1])
+        dependent = client.submit({"after": [waits["msg_id"]]})["msg_id"]
+        cluster.see("intask", dependent)
+        cluster.kill()
+        cluster.start()
+        # It ran on engine-b; `follow` holds over the restart, a failed id stays failed.
+        assert client.submit({"after": [bad]})
+        reply = client.reply()
+        assert reply.content["ename"] == "ImpossibleDependency"
+        follower = client.submit({"follow": [good]})["msg_id"]
+        engines[1].answer(task)
+        order = []
+        for _ in range(2):
+            for engine in engines:
+                while engine.socket.poll(300):
+                    got = engine.task()
+                    if got.message.header["msg_type"] == "kernel_info_request":
+                        engine.answer(got)
+                        continue
+                    order.append((got.msg_id, got.engine))
+                    engine.answer(got)
+        assert (follower, b"engine-b") in order
+        assert dependent in [msg_id for msg_id, _ in order]
+        answered = sorted(client.reply().parent_id for _ in range(3))
+        assert answered == sorted([waits["msg_id"], follower, dependent])
+        # And an id that was known is refused again.
+        client.submit(msg_id=good)
+        assert "known already" in client.reply().content["evalue"]
+
+
+def test_retries_that_were_used_up_stay_used_up(transport):
+    with lives(transport) as cluster:
+        engines = [cluster.engine(b"engine-a"), cluster.engine(b"engine-b")]
+        cluster.start()
+        client = cluster.client(identity=b"client")
+        msg_id = client.submit({"retries": 1, "targets": ["engine-a", "engine-b"]})["msg_id"]
+        poller = {engine.socket: engine for engine in engines}
+
+        def next_task():
+            while True:
+                ready = dict(zmq_poll(list(poller)))
+                for socket in ready:
+                    task = poller[socket].task()
+                    if task.message.header["msg_type"] == "kernel_info_request":
+                        poller[socket].answer(task)
+                    else:
+                        return poller[socket], task
+
+        first, task = next_task()
+        first.answer(task, status="error")
+        second, task = next_task()
+        assert second is not first
+        cluster.see("tracktask", msg_id)
+        cluster.kill()
+        second.answer(task, status="error")
+        cluster.start()
+        assert client.reply().content["status"] == "error"
+
+
+def zmq_poll(sockets):
+    poller = zmq.Poller()
+    for socket in sockets:
+        poller.register(socket, zmq.POLLIN)
+    ready = poller.poll(PATIENCE_S * 1000)
+    assert ready, "no engine got anything"
+    return ready
+
+
+def test_sigterm_loses_nothing(transport, sync):
+    with lives(transport, sync) as cluster:
+        engine = cluster.engine(b"engine-a")
+        cluster.start()
+        client = cluster.client(identity=b"client")
+        ids = [client.submit()["msg_id"] for _ in range(30)]
+        running = task_of(engine)
+        for msg_id in ids:
+            cluster.see("intask", msg_id)
+        began = time.monotonic()
+        assert cluster.scheduler.stop() == 0
+        assert time.monotonic() - began < 2, "the limit that the command line promises"
+        cluster.wait_lost()
+        assert "29 still waiting, 1 still running (kept in the journal)" in cluster.scheduler.log()
+        engine.answer(running)
+        cluster.start()
+        for _ in ids[1:]:
+            engine.answer(task_of(engine))
+        assert sorted(client.reply().parent_id for _ in ids) == sorted(ids)
+
+
+def test_a_damaged_journal_is_told_in_one_line(transport):
+    with lives(transport, "always") as cluster:
+        cluster.start()
+        client = cluster.client()
+        for _ in range(3):
+            cluster.see("intask", client.submit()["msg_id"])
+        cluster.kill()
+        segment = next((cluster.folder / "journal").glob("*.log"))
+        damaged = bytearray(segment.read_bytes())
+        damaged[80] ^= 1
+        segment.write_bytes(damaged)
+        cluster.scheduler = start_yardmaster(
+            cluster.endpoints, cluster.folder, cluster.wire.key, cluster.options
+        )
+        assert cluster.scheduler.wait() == 74
+        log = cluster.scheduler.log()
+        assert "is damaged" in log and "Nothing was changed" in log and "truncate -s 64" in log
+
+
+def test_a_second_scheduler_is_refused(transport):
+    with lives(transport) as cluster:
+        cluster.start()
+        (cluster.folder / "other").mkdir()
+        other = start_yardmaster(
+            tcp_endpoints(), cluster.folder / "other", cluster.wire.key, cluster.options
+        )
+        assert other.wait() == 74
+        assert f"in use by another scheduler (process {cluster.scheduler.pid})" in other.log()
+
+
+def test_a_full_disk_ends_the_scheduler(transport):
+    with lives(transport) as cluster:
+        cluster.start()
+        resource.prlimit(cluster.scheduler.pid, resource.RLIMIT_FSIZE, (64 * 1024, 64 * 1024))
+        client = cluster.client()
+        for _ in range(50):
+            client.submit(buffers=[b"x" * 10_000])
+        assert cluster.scheduler.wait() == 74
+        assert "File too large; make room there and start again" in cluster.scheduler.log()
+        cluster.start()
+        cluster.scheduler.wait_for_log("the journal in .* knows")
