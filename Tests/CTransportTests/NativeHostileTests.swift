@@ -69,7 +69,7 @@ private func descriptors(_ count: Int) -> Bool {
 extension TransportTests {
   @Suite struct NativeHostile {
     /// Each takes two descriptors of this process: as many as there are, 9,000 at most.
-    @Test(arguments: eachNative) func `thousands of idle connections disturb nobody`(
+    @Test(arguments: eachAlone) func `thousands of idle connections disturb nobody`(
       _ setup: Setup
     ) throws {
       let count = descriptors(21_000) ? 10_000 : descriptors(19_000) ? 9_000 : 400
@@ -141,7 +141,7 @@ extension TransportTests {
       station.close()
     }
 
-    @Test(arguments: eachNative) func `one line a second for each kind of trouble`(_ setup: Setup)
+    @Test(arguments: eachAlone) func `one line a second for each kind of trouble`(_ setup: Setup)
       throws
     {
       let station = try Station(setup)
@@ -164,7 +164,7 @@ extension TransportTests {
       station.close()
     }
 
-    @Test(arguments: eachNative) func `as many peers as allowed, and no more`(_ setup: Setup) throws
+    @Test(arguments: eachAlone) func `as many peers as allowed, and no more`(_ setup: Setup) throws
     {
       var limits = transport_limits()
       limits.peers_max = 5

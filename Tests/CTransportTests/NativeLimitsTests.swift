@@ -47,9 +47,6 @@ private func flood(
   return enough(station.counters)
 }
 
-/// A lane says afterwards what it has counted, and counts for itself: see LaneTests.
-private let eachAlone = eachNative.filter { $0.lanes == 0 }
-
 extension TransportTests {
   @Suite struct NativeLimits {
     @Test(arguments: eachNative) func `an end that comes with the last bytes is seen`(

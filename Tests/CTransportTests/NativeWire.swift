@@ -179,3 +179,5 @@ func noticed(_ station: Station, _ count: Int, _ words: String) -> Bool {
 }
 
 let eachNative = eachReactor.filter { $0.body == TRANSPORT_BODY_NATIVE }
+/// A lane says afterwards what it has counted, and counts for itself: see LaneTests.
+let eachAlone = eachNative.filter { $0.lanes == 0 }

@@ -22,7 +22,8 @@ import Testing
   private static let options = [
     "--client-url", "--engine-url", "--monitor-url", "--notification-url", "--registration-url",
     "--identity", "--scheme", "--hwm", "--packer", "--signature-scheme", "--session-key-file",
-    "--transport", "--io", "--busy-poll-us", "--retry-anywhere", "--stranded-after", "--seed",
+    "--transport", "--io", "--io-threads", "--busy-poll-us", "--journal", "--journal-sync",
+    "--retry-anywhere", "--stranded-after", "--seed",
     "--log-level",
     "--log-url", "--parent-pid", "--help", "-h", "--version", "--generate-completion-script",
     "--no-such-option", "-x", "--", "-", "---", "--=", "help",

@@ -15,7 +15,7 @@ import pytest
 import zmq
 from zmq.utils.monitor import recv_monitor_message
 
-from harness.peers import Client, Engine, Hub
+from harness.peers import Client, Engine, Hub, Silence
 from harness.process import (
     PATIENCE_S,
     Endpoints,
@@ -63,7 +63,10 @@ class Lives:
         self.scheduler = start_yardmaster(
             self.endpoints, self.folder, self.wire.key, [*self.options, *more]
         )
-        self.hub.accept([engine.uuid for engine in self.engines])
+        try:
+            self.hub.accept([engine.uuid for engine in self.engines])
+        except Silence as silence:
+            raise AssertionError(f"{silence}; the log is:\n{self.scheduler.log()}") from silence
         # A SUB tells what it subscribes to only when its owner looks at it.
         deadline = time.monotonic() + PATIENCE_S
         while "the journal in" not in self.scheduler.log():

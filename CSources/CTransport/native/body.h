@@ -25,6 +25,9 @@
 #include "output.h"
 #include "peer.h"
 
+/// An address in use is tried again this often, for a second in all.
+#define NATIVE_BIND_TRIES    100
+#define NATIVE_BIND_PAUSE_NS 10000000
 /// All peers dial at once after a restart; the kernel cuts this to net.core.somaxconn.
 #define NATIVE_BACKLOG 8192
 /// How long a connect may take.

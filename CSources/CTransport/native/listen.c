@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../reactor/stream_table.h"
@@ -44,6 +45,25 @@ static bool choose_path(endpoint *parsed)
     return true;
 }
 
+/// A scheduler that was killed leaves its port for a moment: the kernel ends io_uring's accepts after
+/// the process. Its successor waits that long.
+static int bind_patiently(int fd, const struct sockaddr *address, socklen_t size)
+{
+    const struct timespec pause = {.tv_nsec = NATIVE_BIND_PAUSE_NS};
+    int tries = NATIVE_BIND_TRIES;
+    while (bind(fd, address, size) != 0) {
+        if (errno != EADDRINUSE || --tries <= 0)
+            return -errno;
+        nanosleep(&pause, NULL);
+    }
+    while (listen(fd, NATIVE_BACKLOG) != 0) {
+        if (errno != EADDRINUSE || --tries <= 0)
+            return -errno;
+        nanosleep(&pause, NULL);
+    }
+    return 0;
+}
+
 /// The listening descriptor, or -errno.
 static int open_listener(native_role *role, char *reason, size_t reason_size)
 {
@@ -70,8 +90,8 @@ static int open_listener(native_role *role, char *reason, size_t reason_size)
         setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
     if (address.head.sa_family == AF_INET6)
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &zero, sizeof zero);
-    if (bind(fd, &address.head, size) != 0 || listen(fd, NATIVE_BACKLOG) != 0) {
-        rc = -errno;
+    rc = bind_patiently(fd, &address.head, size);
+    if (rc != 0) {
         close(fd);
         return rc;
     }
