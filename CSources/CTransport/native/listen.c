@@ -45,8 +45,8 @@ static bool choose_path(endpoint *parsed)
     return true;
 }
 
-/// A scheduler that was killed leaves its port for a moment: the kernel ends io_uring's accepts after
-/// the process. Its successor waits that long.
+/// A scheduler that was killed keeps its port for a moment: the kernel ends io_uring's accepts
+/// after the process. Its successor waits that long.
 static int bind_patiently(int fd, const struct sockaddr *address, socklen_t size)
 {
     const struct timespec pause = {.tv_nsec = NATIVE_BIND_PAUSE_NS};
