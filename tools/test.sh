@@ -63,7 +63,8 @@ simulate() {
 run simulator simulate
 run package $python -m pytest -q -p no:cacheprovider integrations/ipyparallel/tests \
     --binary "$YARDMASTER_BINARY"
-run wire $python -m pytest -q -p no:cacheprovider Tests/Wire
+# Killing under load is a check of its own (CONTRIBUTING.md): it finds what README.md says of it.
+run wire $python -m pytest -q -p no:cacheprovider --ignore Tests/Wire/test_7_journal_kills.py Tests/Wire
 # The same over the other transports: the binary under names that ask for them.
 over() {
     local name=$PWD/.build/yardmaster-$1
