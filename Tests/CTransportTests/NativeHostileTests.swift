@@ -90,7 +90,7 @@ extension TransportTests {
       station.close()
     }
 
-    @Test(arguments: eachNative) func `who never ends a handshake makes way, in time or in order`(
+    @Test(arguments: eachAlone) func `who never ends a handshake makes way, in time or in order`(
       _ setup: Setup
     ) throws {
       var limits = transport_limits()
@@ -114,7 +114,7 @@ extension TransportTests {
       station.close()
     }
 
-    @Test(arguments: eachNative) func `a peer that connects again and again starves nobody`(
+    @Test(arguments: eachAlone) func `a peer that connects again and again starves nobody`(
       _ setup: Setup
     ) throws {
       let station = try Station(setup)
@@ -185,7 +185,7 @@ extension TransportTests {
       station.close()
     }
 
-    @Test(arguments: eachNative) func `who promises to speak and does not is closed`(_ setup: Setup)
+    @Test(arguments: eachAlone) func `who promises to speak and does not is closed`(_ setup: Setup)
       throws
     {
       let station = try Station(setup)
@@ -215,7 +215,7 @@ extension TransportTests {
       station.close()
     }
 
-    @Test(arguments: eachNative) func `a refused peer reads why before the end`(_ setup: Setup)
+    @Test(arguments: eachAlone) func `a refused peer reads why before the end`(_ setup: Setup)
       throws
     {
       let station = try Station(setup)
@@ -236,7 +236,7 @@ extension TransportTests {
 
     @Test func `without descriptors the traffic goes on`() async {
       await #expect(processExitsWith: .success) {
-        let all = eachNative
+        let all = eachAlone
         let highest = dup(1)
         Glibc.close(highest)
         // The hard limit, too: the transport takes what it can have.
@@ -269,7 +269,7 @@ extension TransportTests {
     }
 
     /// The name is looked up again each time, by a thread of its own.
-    @Test(arguments: eachNative) func `a hub with a host name may restart, too`(_ setup: Setup)
+    @Test(arguments: eachAlone) func `a hub with a host name may restart, too`(_ setup: Setup)
       throws
     {
       var registrar = Peer(ZMQ_ROUTER)

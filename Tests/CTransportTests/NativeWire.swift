@@ -179,5 +179,6 @@ func noticed(_ station: Station, _ count: Int, _ words: String) -> Bool {
 }
 
 let eachNative = eachReactor.filter { $0.body == TRANSPORT_BODY_NATIVE }
-/// A lane says afterwards what it has counted, and counts for itself: see LaneTests.
+/// Without lanes: a lane says afterwards what it has counted, counts for itself, and hands over
+/// when it gets to it, which tests that read between two turns do not wait for. See LaneTests.
 let eachAlone = eachNative.filter { $0.lanes == 0 }
