@@ -131,7 +131,7 @@ let package = Package(
       name: "CTransportSupport", dependencies: ["CBase", "CSodium"],
       path: "Tests/CTransportSupport",
       cSettings: cStrict),
-    tests("CIntakeTests", ["CIntake", "CBase", "CScan"]),
+    tests("CIntakeTests", ["CIntake", "CBase", "CScan", "CSign"]),
     tests("CTransportTests", ["CTransport", "CBase", "CZeroMQ", "CTransportSupport"]),
     tests("CJournalTests", ["CJournal"]),
     tests("SchedulerCoreTests", ["SchedulerCore", "PlainModel"]),

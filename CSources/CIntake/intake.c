@@ -10,6 +10,9 @@
 struct intake {
     signer *signer;
     scanner *scanner;
+    /// The messages whose signatures were looked at ahead, by their frames; NULL: none.
+    const message_frame *ahead[2];
+    bool ahead_valid[2];
 };
 
 _Static_assert(sizeof(signer_part) == sizeof(message_frame) &&
@@ -48,6 +51,7 @@ void intake_destroy(intake *self)
 void intake_reset(intake *self)
 {
     scanner_reset(self->scanner);
+    self->ahead[0] = self->ahead[1] = NULL;
 }
 
 static const char delimiter[] = "<IDS|MSG>";
@@ -83,6 +87,45 @@ static scan_span span_of(const message_frame *frame)
     return (scan_span){frame->data, frame->size};
 }
 
+/// What is signed, `at` the delimiter's index.
+static signer_check signature_of(const message_frame *frames, uint32_t at)
+{
+    const message_frame *signature = frames + at + 1;
+    return (signer_check){.parts = (const signer_part *)(signature + 1),
+                          .count = 4,
+                          .signature = signature->data,
+                          .signature_size = signature->size};
+}
+
+static bool is_signed(intake *self, const message_frame *frames, uint32_t at)
+{
+    for (int i = 0; i < 2; i++)
+        if (self->ahead[i] == frames)
+            return self->ahead_valid[i];
+    signer_check check = signature_of(frames, at);
+    signer_verify_all(self->signer, &check, 1);
+    return check.valid;
+}
+
+void intake_look_ahead(intake *self, const message_frame *first, uint32_t first_count,
+                       const message_frame *second, uint32_t second_count)
+{
+    const message_frame *frames[2] = {first, second};
+    const uint32_t counts[2] = {first_count, second_count};
+    signer_check checks[2];
+    for (int i = 0; i < 2; i++) {
+        uint32_t at = find_delimiter(frames[i], counts[i]);
+        if (at == counts[i] || counts[i] - at < 6)
+            return;
+        checks[i] = signature_of(frames[i], at);
+    }
+    signer_verify_all(self->signer, checks, 2);
+    for (int i = 0; i < 2; i++) {
+        self->ahead[i] = frames[i];
+        self->ahead_valid[i] = checks[i].valid;
+    }
+}
+
 void intake_check(intake *self, intake_kind kind, const message_frame *frames, uint32_t count,
                   intake_message *out)
 {
@@ -96,10 +139,9 @@ void intake_check(intake *self, intake_kind kind, const message_frame *frames, u
     out->status = INTAKE_TOO_FEW_FRAMES;
     if (count - at < 6)
         return;
-    const message_frame *signature = frames + at + 1, *header = signature + 1;
+    const message_frame *header = frames + at + 2;
     out->status = INTAKE_BAD_SIGNATURE;
-    if (!signer_verify(self->signer, (const signer_part *)header, 4, signature->data,
-                       signature->size))
+    if (!is_signed(self, frames, at))
         return;
     out->status = INTAKE_OK;
     size_t span_count;

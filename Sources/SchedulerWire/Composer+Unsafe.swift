@@ -75,6 +75,8 @@ struct Composer: ~Copyable {
   var date = Timestamp()
   /// Ends of the frames written to the buffer so far.
   private var ends: [Int] = []
+  /// Messages that `signAll` signs, and where: many together are signed faster than one by one.
+  private var unsigned: [signer_job] = unsafe []
 
   init(_ options: SessionOptions) throws(SessionFailure) {
     self.options = options
@@ -89,7 +91,8 @@ struct Composer: ~Copyable {
 
   // MARK: the messages
 
-  /// `tracktask`: [session] <IDS|MSG> ... {"msg_id", "engine_id"}. The topic is a prefix.
+  /// `tracktask`: [session] <IDS|MSG> ... {"msg_id", "engine_id"}. The topic is a prefix. Signed by
+  /// `signAll`, until when the message must live.
   mutating func taskDestination(
     _ id: UnsafeRawBufferPointer, _ engine: UnsafeRawBufferPointer, _ tables: borrowing Tables
   ) -> message_handle {
@@ -104,7 +107,14 @@ struct Composer: ~Copyable {
     unsafe writer.string(engine)
     writer.endMap()
     endFrame()
-    return finish(tables)
+    return finish(tables, signsLater: true)
+  }
+
+  /// Signs what is not signed yet.
+  mutating func signAll() {
+    guard unsafe !unsigned.isEmpty else { return }
+    unsafe signer_sign_all(signer.handle, unsigned, unsigned.count)
+    unsafe unsigned.removeAll(keepingCapacity: true)
   }
 
   /// Writes all but the content anew: for the next message, and for those after it.
@@ -245,7 +255,9 @@ struct Composer: ~Copyable {
   }
 
   /// The last four frames written are signed; the ones before lead.
-  private mutating func finish(_ tables: borrowing Tables) -> message_handle {
+  private mutating func finish(
+    _ tables: borrowing Tables, signsLater: Bool = false
+  ) -> message_handle {
     let leading = ends.count - 4
     let delimiter = Delimiter.text.utf8CodeUnitCount
     var bytes: UnsafeMutablePointer<UInt8>? = nil
@@ -271,21 +283,17 @@ struct Composer: ~Copyable {
       unsafe at += size
       start = ends[index]
     }
-    unsafe sign(frames + leading + 1)
+    // signer_part and message_frame are the same pair of pointer and size.
+    unsafe unsigned.append(
+      signer_job(
+        parts: UnsafeRawPointer(frames + leading + 2).assumingMemoryBound(to: signer_part.self),
+        count: 4,
+        hex: UnsafeMutableRawPointer(mutating: frames[leading + 1].data)
+          .assumingMemoryBound(to: CChar.self)))
+    if !signsLater { signAll() }
     let handle = unsafe message_adopt(tables.messages, message)
     if handle == MESSAGE_NONE { fatalError("2^26 messages are alive: no handle is left") }
     return handle
-  }
-
-  /// Fills in `frames[0]`, the signature of the four that follow.
-  private func sign(_ frames: UnsafeMutablePointer<message_frame>) {
-    // signer_part and message_frame are the same pair of pointer and size.
-    let parts = unsafe UnsafeRawPointer(frames + 1).assumingMemoryBound(to: signer_part.self)
-    unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(SIGNER_HEX_MAX)) { hex in
-      let size = unsafe signer_sign(signer.handle, parts, 4, hex.baseAddress)
-      unsafe UnsafeMutableRawPointer(mutating: frames[0].data).copyMemory(
-        from: hex.baseAddress!, byteCount: size)
-    }
   }
 }
 

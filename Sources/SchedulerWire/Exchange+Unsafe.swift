@@ -153,7 +153,12 @@ public struct Exchange: ~Copyable {
     composer.date.set(wall_us: wall_us)
     intake.reset()
     var signals = TurnSignals()
-    for index in 0..<inbox.count { unsafe ingest(inbox[index], &signals) }
+    for index in 0..<inbox.count {
+      if index & 1 == 0, index + 1 < inbox.count {
+        unsafe intake.lookAhead(inbox[index], inbox[index + 1])
+      }
+      unsafe ingest(inbox[index], &signals)
+    }
     inbox.count = 0
     stepCore()
     carryOut()
@@ -193,6 +198,7 @@ public struct Exchange: ~Copyable {
   }
 
   private mutating func flush() {
+    composer.signAll()
     if journal.isOn { return flushThroughJournal() }
     unsafe transport_send_all(transport.handle, outbox.base, UInt32(outbox.count))
     outbox.removeAll()

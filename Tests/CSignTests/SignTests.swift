@@ -16,7 +16,7 @@ private final class Signer {
   }
   deinit { signer_destroy(signer) }
 
-  private func withParts<R>(_ parts: [[UInt8]], _ body: ([signer_part]) -> R) -> R {
+  func withParts<R>(_ parts: [[UInt8]], _ body: ([signer_part]) -> R) -> R {
     parts.flatMap { $0 }.withUnsafeBufferPointer { joined in
       var offset = 0
       return body(
@@ -36,6 +36,52 @@ private final class Signer {
 
   func verifies(_ parts: [[UInt8]], _ signature: [UInt8]) -> Bool {
     withParts(parts) { signer_verify(signer, $0, $0.count, signature, signature.count) }
+  }
+}
+
+extension Signer {
+  /// Signs and verifies many messages in one call each; every signature is checked against a wrong
+  /// one at the places in `wrong`.
+  func signAll(_ messages: [[[UInt8]]], wrong: Set<Int> = []) -> (hex: [[UInt8]], valid: [Bool]) {
+    let size = signer_hex_size(signer)
+    var hex = [UInt8](repeating: 0, count: messages.count * size + 1)
+    var parts: [signer_part] = []
+    var kept: [UnsafeMutableBufferPointer<UInt8>] = []
+    defer { for part in kept { part.deallocate() } }
+    for part in messages.joined() {
+      let copy = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: part.count)
+      _ = copy.initialize(from: part)
+      kept.append(copy)
+      parts.append(signer_part(data: copy.baseAddress, size: UInt64(part.count)))
+    }
+    let counts = messages.map(\.count)
+    let starts = counts.indices.map { counts[..<$0].reduce(0, +) }
+    var checks: [signer_check] = []
+    parts.withUnsafeBufferPointer { parts in
+      hex.withUnsafeMutableBufferPointer { hex in
+        hex[messages.count * size] = 7
+        let jobs = counts.indices.map { index in
+          signer_job(
+            parts: parts.baseAddress! + starts[index], count: counts[index],
+            hex: UnsafeMutableRawPointer(hex.baseAddress! + index * size)
+              .assumingMemoryBound(to: CChar.self))
+        }
+        #expect(signer_sign_all(signer, jobs, jobs.count))
+        #expect(hex[messages.count * size] == 7, "written past the end")
+        let made = Array(hex)
+        for index in wrong { hex[index * size + index % size] ^= 1 }
+        checks = counts.indices.map { index in
+          signer_check(
+            parts: parts.baseAddress! + starts[index], count: counts[index],
+            signature: hex.baseAddress! + index * size, signature_size: UInt64(size), valid: false)
+        }
+        signer_verify_all(signer, &checks, checks.count)
+        for index in hex.indices { hex[index] = made[index] }
+      }
+    }
+    return (
+      counts.indices.map { Array(hex[($0 * size)..<($0 * size + size)]) }, checks.map(\.valid)
+    )
   }
 }
 
@@ -76,6 +122,46 @@ private func refusal(_ scheme: String?) -> String? {
     #expect(signer.sign([]) == signer.sign([[], []]))
   }
 
+  /// Sizes about the edges of a block and of what is hashed two at a time, each beside each.
+  @Test(arguments: ["hmac-sha256", "hmac-sha512"])
+  func manyAtOnceAreAsOneByOne(scheme: String) throws {
+    let signer = try Signer(scheme, key: Array("a key".utf8))
+    let sizes = [
+      0, 1, 54, 55, 56, 63, 64, 65, 119, 120, 127, 128, 700, 4094, 4095, 4096, 4097, 9000,
+    ]
+    let messages = sizes.flatMap { left in
+      sizes.flatMap { right in
+        [[pattern(left, 1)], [pattern(right / 3, 2), [], pattern(right - right / 3, 3)]]
+      }
+    }
+    let wrong = Set(messages.indices.filter { $0 % 7 == 3 })
+    // All in one call, then an odd count: the last one has no other beside it.
+    for count in [messages.count, messages.count - 1, 1, 0] {
+      let some = Array(messages[..<count])
+      let (hex, valid) = signer.signAll(some, wrong: wrong.filter { $0 < count })
+      for index in some.indices {
+        #expect(hex[index] == signer.sign(some[index]), "\(scheme), message \(index) of \(count)")
+        #expect(valid[index] == !wrong.contains(index), "\(scheme), message \(index) of \(count)")
+      }
+    }
+  }
+
+  @Test func manyAtOnceRefuseASignatureOfAnotherSize() throws {
+    let signer = try Signer("hmac-sha256", key: [1])
+    let right = signer.sign([[]])
+    for size in [0, 63, 64] {
+      right.withUnsafeBufferPointer { right in
+        var checks = (0..<2).map { _ in
+          signer_check(
+            parts: nil, count: 0, signature: right.baseAddress, signature_size: UInt64(size),
+            valid: true)
+        }
+        signer_verify_all(signer.signer, &checks, 2)
+        #expect(checks.allSatisfy { $0.valid == (size == 64) }, "size \(size)")
+      }
+    }
+  }
+
   @Test(arguments: ["hmac-sha256", "hmac-md5", "hmac-sha3_256", "hmac-blake2b"])
   func anyOtherSignatureIsRefused(scheme: String) throws {
     let signer = try Signer(scheme, key: Array("0123456789abcdef".utf8))
@@ -109,6 +195,7 @@ private func refusal(_ scheme: String?) -> String? {
     #expect(signer.sign([[1, 2, 3]]) == [])
     #expect(signer.verifies([[1, 2, 3]], []))
     #expect(signer.verifies([[1, 2, 3]], [0x61, 0x62]))
+    #expect(signer.signAll([[[1]], [[2]], []]).valid == [true, true, true])
   }
 
   @Test func unknownSchemesAreRefusedWithTheReasonAndTheNames() throws {

@@ -59,6 +59,10 @@ typedef struct intake_options {
 intake *intake_create(const intake_options *, char *error, size_t error_size);
 void intake_destroy(intake *);
 
+/// Verifies two messages at once (signer_verify_all) for the calls of `intake_check` that follow,
+/// up to the next call of this or `intake_reset`. The frames must stay where they are until then.
+void intake_look_ahead(intake *, const message_frame *first, uint32_t first_count,
+                       const message_frame *second, uint32_t second_count);
 /// Looks at `count` frames. `out`'s spans point into the frames or the intake's arena; they are
 /// valid until `intake_reset`, `spans` until the next call.
 void intake_check(intake *, intake_kind, const message_frame *frames, uint32_t count,

@@ -21,6 +21,22 @@ typedef struct signer_part {
     uint64_t size;
 } signer_part;
 
+/// A signature to make: where the `signer_hex_size` characters go, not terminated.
+typedef struct signer_job {
+    const signer_part *parts;
+    size_t count;
+    char *hex;
+} signer_job;
+
+/// A signature to check.
+typedef struct signer_check {
+    const signer_part *parts;
+    size_t count;
+    const uint8_t *signature;
+    uint64_t signature_size;
+    bool valid; ///< the answer
+} signer_check;
+
 /// `scheme` as in ipyparallel: "hmac-sha256", "hmac-sha512", "hmac-md5", "hmac-sha3_256",
 /// "hmac-blake2b", ... NULL when the digest is unknown, with the reason and the known names in
 /// `error` (`error_size` bytes, always terminated).
@@ -35,6 +51,11 @@ size_t signer_sign(signer *, const signer_part *parts, size_t count, char hex[SI
 /// True when `signature` is that of `parts` (compared in constant time), or the key is empty.
 bool signer_verify(signer *, const signer_part *parts, size_t count, const uint8_t *signature,
                    size_t signature_size);
+/// `signer_sign` for each job; for hmac-sha256 on a CPU with SHA instructions two at a time, in 0.6
+/// of the time. False when OpenSSL failed for want of memory: some are not written.
+bool signer_sign_all(signer *, const signer_job *jobs, size_t count);
+/// `signer_verify` for each check, as fast.
+void signer_verify_all(signer *, signer_check *checks, size_t count);
 
 #ifdef __cplusplus
 }
