@@ -196,6 +196,14 @@ void transport_pause(transport *self, transport_role role, bool paused)
     self->ops->pause(self, role, paused);
 }
 
+bool transport_pause_peer(transport *self, transport_role role, atom peer, bool paused)
+{
+    if (!self->ops->pause_peer)
+        return false;
+    self->ops->pause_peer(self, role, peer, paused);
+    return true;
+}
+
 void transport_wake(transport *self)
 {
     // In a signal handler errno belongs to whoever was interrupted. A full counter is a wake, too.

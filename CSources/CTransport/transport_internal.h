@@ -44,6 +44,8 @@ typedef struct transport_ops {
     uint32_t (*gather)(transport *, transport_event *, uint32_t capacity);
     void (*send_all)(transport *, const transport_send *, uint32_t count);
     void (*pause)(transport *, transport_role, bool paused);
+    /// May be NULL: a body that cannot.
+    void (*pause_peer)(transport *, transport_role, atom peer, bool paused);
     const char *(*endpoint)(const transport *, transport_role);
     /// May be NULL: a body that has nothing to say.
     bool (*next_notice)(transport *, char *text, size_t text_size);

@@ -40,10 +40,12 @@ package struct Submission: Sendable {
   /// 0: none.
   package var timeout_ns: UInt64 = 0
   package var bytes: UInt64 = 200
+  /// Who asks for it.
+  package var client = 0
 
   package init(
     after: Wanted = Wanted(ids: []), follow: Wanted = Wanted(ids: []), targets: [String] = [],
-    retries: Int = 0, timeout_ns: UInt64 = 0, bytes: UInt64 = 200
+    retries: Int = 0, timeout_ns: UInt64 = 0, bytes: UInt64 = 200, client: Int = 0
   ) {
     self.after = after
     self.follow = follow
@@ -51,6 +53,7 @@ package struct Submission: Sendable {
     self.retries = retries
     self.timeout_ns = timeout_ns
     self.bytes = bytes
+    self.client = client
   }
 }
 
@@ -89,6 +92,7 @@ extension Happening: CustomStringConvertible {
         + (submission.retries == 0 ? "" : " retries \(submission.retries)")
         + (submission.timeout_ns == 0 ? "" : " timeout \(submission.timeout_ns)")
         + " bytes \(submission.bytes)"
+        + (submission.client == 0 ? "" : " client \(submission.client)")
     }
   }
 }
@@ -130,16 +134,18 @@ package struct CoreSettings: Sendable {
   package var hwm: UInt32
   package var scheme: Scheme
   package var retryAnywhere: Bool
+  package var fairClients: Bool
   package var policy: (any LoadPolicy)?
   package var seed: UInt64
 
   package init(
     hwm: UInt32 = 1, scheme: Scheme = .leastload, retryAnywhere: Bool = false,
-    policy: (any LoadPolicy)? = nil, seed: UInt64 = 0
+    fairClients: Bool = false, policy: (any LoadPolicy)? = nil, seed: UInt64 = 0
   ) {
     self.hwm = hwm
     self.scheme = scheme
     self.retryAnywhere = retryAnywhere
+    self.fairClients = fairClients
     self.policy = policy
     self.seed = seed
   }
@@ -149,6 +155,7 @@ package struct CoreSettings: Sendable {
     options.hwm = hwm
     options.scheme = scheme
     options.retryAnywhere = retryAnywhere
+    options.fairClients = fairClients
     options.loadPolicy = policy
     options.seed = seed
     return options

@@ -51,6 +51,9 @@ package struct PlainModel {
   /// Ended tasks whose dependents do not know it yet, in order of their end.
   var ending: [(task: Int, success: Bool, engine: Int)] = []
   var seen: [Seen] = []
+  /// With `fairClients`: the turn of each client whose tasks have started, and of the last start.
+  var turns: [Int: Int] = [:]
+  var clock = 0
 
   package init(_ settings: CoreSettings, now_ns: UInt64 = 1_000_000_000) {
     self.settings = settings
@@ -209,6 +212,9 @@ package struct PlainModel {
       task: TaskID(UInt32(task)), bytes: submission.bytes, retries: UInt32(tasks[task].retries))
     let policy = settings.policy ?? OutstandingTasks()
     tasks[task].state = .running
+    // Who was away joins the present round.
+    clock = max(clock, turns[submission.client] ?? 0)
+    turns[submission.client] = clock + 1
     tasks[task].engine = engine
     tasks[task].cost = policy.cost(of: facts)
     tasks[task].deadline_ns = nil
@@ -222,12 +228,20 @@ package struct PlainModel {
     seen.append(.assign(task, engines[engine].name))
   }
 
-  /// Whatever follows: dependents are told, then always the oldest task that can run or must
-  /// fail does, until there is none.
+  /// The ready tasks as they are served: the oldest first, or clients in turn.
+  func inOrder() -> [Int] {
+    let ready = tasks.indices.filter { tasks[$0].state == .ready }
+    guard settings.fairClients else { return ready }
+    func turn(_ task: Int) -> Int { turns[tasks[task].submission.client] ?? 0 }
+    return ready.sorted { (turn($0), $0) < (turn($1), $1) }
+  }
+
+  /// Whatever follows: dependents are told, then always the first task in order that can run or
+  /// must fail does, until there is none.
   mutating func settle() {
     repeat {
       while !ending.isEmpty { tell() }
-    } while tasks.indices.contains { tasks[$0].state == .ready && act($0) }
+    } while inOrder().contains { act($0) }
     // 4: timeouts start when a task begins to wait.
     for task in tasks.indices where tasks[task].state == .waiting || tasks[task].state == .ready {
       let timeout_ns = tasks[task].submission.timeout_ns

@@ -93,7 +93,7 @@ extension SchedulerCore {
       fail(owner, .impossibleDependency, .afterCannotBeMet, &commands)
     } else if rule.contains(.all) ? live[owner].afterPending == 0 : satisfied {
       live[owner].phase = .ready
-      newlyReady.push(live[owner].id)
+      newlyReady.push(entry(owner))
     }
   }
 
@@ -113,7 +113,7 @@ extension SchedulerCore {
       fail(owner, .impossibleDependency, .followCannotBeMet, &commands)
       return
     }
-    if live[owner].phase == .ready { newlyReady.push(live[owner].id) }
+    if live[owner].phase == .ready { newlyReady.push(entry(owner)) }
   }
 
   /// An id of `follow` that counts ran on this engine (`nowhere`: the scheduler failed it).

@@ -30,7 +30,7 @@ extension SchedulerCore {
     let index = Int(recordOfName[name.value])
     names[index].references -= 1
     if names[index].references == 0 && !names[index].wasRegistered {
-      names[index].waiting = TaskHeap()
+      names[index].waiting = TaskQueue()
       names[index].watching = TaskHeap()
       recordOfName[name.value] = nowhere
       freeNames.append(UInt32(index))
@@ -81,9 +81,13 @@ extension SchedulerCore {
   /// Tasks that named the lost engine may be impossible now.
   private mutating func reconsiderWaiting(afterLosing name: EngineName) {
     let record = record(of: name)
-    for task in names[record].waiting.all where isQueued(task, .named) { newlyReady.push(task) }
-    for task in names[record].watching.all where isQueued(task, .named) { newlyReady.push(task) }
-    names[record].waiting = TaskHeap()
+    for task in names[record].waiting.all where isQueued(task, .named) {
+      newlyReady.push(entry(of: task))
+    }
+    for task in names[record].watching.all where isQueued(task, .named) {
+      newlyReady.push(entry(of: task))
+    }
+    names[record].waiting = TaskQueue()
     names[record].watching = TaskHeap()
     reconsiderAvoiding()
   }
@@ -93,7 +97,7 @@ extension SchedulerCore {
     guard options.retryAnywhere else { return }
     for index in avoidances.indices where avoidances[index].count > 0 {
       for task in avoidances[index].waiting.all where isQueued(task, .avoiding) {
-        newlyReady.push(task)
+        newlyReady.push(entry(of: task))
       }
     }
   }
@@ -107,6 +111,7 @@ extension SchedulerCore {
 
   mutating func assign(_ slot: UInt32, to engineSlot: UInt32, _ commands: inout CommandBuffer) {
     timeouts.cancel(owner: slot)
+    if options.fairClients { takeTurn(slot) }
     let incarnation = engineOfSlot[engineSlot]
     joinEngine(slot, incarnation)
     charge(slot, engineSlot)

@@ -7,7 +7,7 @@ extension SchedulerCore {
     if !timeouts.check() { return "the timeouts are not a heap" }
     if !graces.check() { return "the grace periods are not a heap" }
     if !loads.check() { return "the load vector disagrees with itself" }
-    return checkTasks() ?? checkEngines() ?? checkEdges() ?? checkAvoidances()
+    return checkTasks() ?? checkEngines() ?? checkEdges() ?? checkAvoidances() ?? checkTurns()
   }
 
   private func checkTasks() -> String? {
@@ -38,14 +38,18 @@ extension SchedulerCore {
       }
       if task.queue == .plain {
         plainSeen += 1
-        if !plain.contains(task.id) { return "task \(id): not in the plain queue" }
+        if !options.fairClients && !plain.contains(task.id) {
+          return "task \(id): not in the plain queue"
+        }
       }
       let isTimed = task.timeout_ns > 0 && task.phase != .running
       if isTimed != timeouts.contains(owner: slot) { return "task \(id): wrong about its timeout" }
       if isTimed { timed += 1 }
     }
     if liveSeen != liveCount { return "\(liveSeen) live tasks, \(liveCount) counted" }
-    if plainSeen != plain.count { return "\(plainSeen) plain tasks, \(plain.count) in the queue" }
+    if !options.fairClients && plainSeen != plain.count {
+      return "\(plainSeen) plain tasks, \(plain.count) in the queue"
+    }
     if timed != timeouts.count { return "\(timed) timed tasks, \(timeouts.count) deadlines" }
     return nil
   }
@@ -151,6 +155,29 @@ extension SchedulerCore {
     }
     for index in counts.indices where counts[index] != avoidances[index].count {
       return "avoidance \(index): \(counts[index]) tasks, \(avoidances[index].count) counted"
+    }
+    return nil
+  }
+
+  /// Clients in turn: no turn is ahead of the clock by more than one start, and each ready task
+  /// stands in a line.
+  private func checkTurns() -> String? {
+    guard options.fairClients else {
+      return turns.isEmpty && plainInTurn.isEmpty ? nil : "turns are kept, yet nobody has one"
+    }
+    for client in 0..<turns.count where turns[client] > clock + 1 {
+      return "client \(client): turn \(turns[client]) at clock \(clock)"
+    }
+    if plain.count > 0 { return "\(plain.count) tasks wait by age, yet clients have turns" }
+    var queues = [plainInTurn, newlyReady, unchecked]
+    queues += names.map(\.waiting) + avoidances.map(\.waiting)
+    for queue in queues where !queue.check(turns) { return "a queue's lines are broken" }
+    let standing = Set(plainInTurn.all)
+    for id in 0..<fates.count where fates[id].isLive {
+      let task = live[fates[id].slot]
+      if task.queue == .plain && !standing.contains(task.id) {
+        return "task \(id): in no client's line"
+      }
     }
     return nil
   }

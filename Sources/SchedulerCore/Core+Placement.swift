@@ -20,8 +20,7 @@ extension SchedulerCore {
     } else if let engineSlot = choosePlain(avoiding) {
       assign(slot, to: engineSlot, &commands)
     } else {
-      plain.insert(task.id)
-      live[slot].queue = .plain
+      enqueuePlain(slot)
       startWaiting(slot)
     }
   }

@@ -1,4 +1,6 @@
 /// Queues of ready tasks, and `settle`, which empties what an event stirred up.
+///
+/// "Oldest" means the one that is served first: see Core+Turns.
 
 extension SchedulerCore {
   /// Tells dependents, places what became ready and lets a freed engine take what waits for it,
@@ -8,12 +10,12 @@ extension SchedulerCore {
       if !finishing.isEmpty { propagate(&commands) }
       let ready = nextNewlyReady()
       let queued = nextWaiting(for: engine)
-      if let doubtful = nextUnchecked(), Self.isBefore(doubtful, ready),
-        Self.isBefore(doubtful, queued)
+      if let doubtful = nextUnchecked(), isBefore(doubtful, ready),
+        isBefore(doubtful, queued)
       {
         unchecked.pop()
         place(fates[doubtful.value].slot, &commands)
-      } else if let queued, Self.isBefore(queued, ready) {
+      } else if let queued, isBefore(queued, ready) {
         place(fates[queued.value].slot, &commands)
       } else if let ready {
         newlyReady.pop()
@@ -24,13 +26,8 @@ extension SchedulerCore {
     }
   }
 
-  @inline(__always)
-  private static func isBefore(_ task: TaskID, _ other: TaskID?) -> Bool {
-    if let other { task < other } else { true }
-  }
-
   private mutating func nextNewlyReady() -> TaskID? {
-    while let top = newlyReady.top {
+    while let top = newlyReady.top(turns) {
       let fate = fates[top.value]
       if fate.isLive && live[fate.slot].phase == .ready { return top }
       newlyReady.pop()
@@ -42,7 +39,7 @@ extension SchedulerCore {
   /// now that one is. It takes its turn by age, or a busy cluster would never look at it.
   private mutating func nextUnchecked() -> TaskID? {
     guard !unchecked.isEmpty && loads.availableCount > 0 else { return nil }
-    while let top = unchecked.top {
+    while let top = unchecked.top(turns) {
       if isQueued(top, .named) && impossibility(fates[top.value].slot) != nil { return top }
       unchecked.pop()
     }
@@ -51,12 +48,12 @@ extension SchedulerCore {
 
   mutating func checkLater(_ slot: UInt32) {
     if unchecked.needsCompaction {
-      var heap = TaskHeap()
+      var heap = TaskQueue()
       swap(&heap, &unchecked)
       heap.compact { isQueued($0, .named) }
       swap(&heap, &unchecked)
     }
-    unchecked.push(live[slot].id)
+    unchecked.push(entry(slot))
   }
 
   /// The oldest waiting task that this engine may take now, or nil.
@@ -64,19 +61,25 @@ extension SchedulerCore {
     guard engine != nowhere, engines[engine].isRegistered,
       loads.isAvailable(engines[engine].slot)
     else { return nil }
-    var best = plain.first
-    if let named = nextNamed(engine), best.map({ named < $0 }) ?? true { best = named }
-    if !avoidanceOfNames.isEmpty, let avoiding = nextAvoiding(engine),
-      best.map({ avoiding < $0 }) ?? true
-    {
+    var best = options.fairClients ? nextPlainInTurn() : plain.first
+    if let named = nextNamed(engine), isBefore(named, best) { best = named }
+    if !avoidanceOfNames.isEmpty, let avoiding = nextAvoiding(engine), isBefore(avoiding, best) {
       best = avoiding
     }
     return best
   }
 
+  private mutating func nextPlainInTurn() -> TaskID? {
+    while let top = plainInTurn.top(turns) {
+      if isQueued(top, .plain) { return top }
+      plainInTurn.pop()
+    }
+    return nil
+  }
+
   private mutating func nextNamed(_ engine: UInt32) -> TaskID? {
     let record = Int(recordOfName[engines[engine].name.value])
-    while let top = names[record].waiting.top {
+    while let top = names[record].waiting.top(turns) {
       if isQueued(top, .named) && isEligible(fates[top.value].slot, on: engine) { return top }
       names[record].waiting.pop()
     }
@@ -90,13 +93,17 @@ extension SchedulerCore {
     let name = engines[engine].name.value
     var best: TaskID?
     for index in avoidances.indices where avoidances[index].count > 0 {
-      // A stale top is older than the real one: what is too young here is so for sure.
-      if let best, let top = avoidances[index].waiting.top, best < top { continue }
+      // A stale top is older than the real one: what is too young here is so for sure. (In turn it
+      // says nothing: its client may have the next turn, and nothing here.)
+      if !options.fairClients, let best, let top = avoidances[index].waiting.top(turns), best < top
+      {
+        continue
+      }
       if avoidances[index].names.contains(name) { continue }
-      while let top = avoidances[index].waiting.top, !isInAvoidance(top, index) {
+      while let top = avoidances[index].waiting.top(turns), !isInAvoidance(top, index) {
         avoidances[index].waiting.pop()
       }
-      if let top = avoidances[index].waiting.top, best.map({ top < $0 }) ?? true { best = top }
+      if let top = avoidances[index].waiting.top(turns), isBefore(top, best) { best = top }
     }
     return best
   }
@@ -115,6 +122,18 @@ extension SchedulerCore {
         time_ns: deadline(after_ns: live[slot].timeout_ns), tie: live[slot].id.value, owner: slot))
   }
 
+  mutating func enqueuePlain(_ slot: UInt32) {
+    live[slot].queue = .plain
+    guard options.fairClients else { return plain.insert(live[slot].id) }
+    if plainInTurn.needsCompaction {
+      var queue = TaskQueue()
+      swap(&queue, &plainInTurn)
+      queue.compact { isQueued($0, .plain) }
+      swap(&queue, &plainInTurn)
+    }
+    plainInTurn.push(entry(slot))
+  }
+
   mutating func enqueueNamed(_ slot: UInt32) {
     live[slot].queue = .named
     let follows = live[slot].flags.contains(.hasFollow)
@@ -122,33 +141,34 @@ extension SchedulerCore {
     while node != nowhere {
       let value = lists[node].value
       let name = follows ? engines[value].name : EngineName(value)
-      if !isBlacklisted(slot, name) { enqueue(live[slot].id, for: name, watching: false) }
-      if follows { enqueue(live[slot].id, for: name, watching: true) }
+      if !isBlacklisted(slot, name) { enqueue(slot, for: name) }
+      if follows { watch(slot, name) }
       node = lists[node].next
     }
     guard follows else { return }
     node = live[slot].targets
     while node != nowhere {
-      enqueue(live[slot].id, for: EngineName(lists[node].value), watching: true)
+      watch(slot, EngineName(lists[node].value))
       node = lists[node].next
     }
   }
 
-  private mutating func enqueue(_ task: TaskID, for name: EngineName, watching: Bool) {
+  private mutating func enqueue(_ slot: UInt32, for name: EngineName) {
     let record = Int(recordOfName[name.value])
-    var heap = TaskHeap()
-    exchange(&heap, record, watching)
-    if heap.needsCompaction { heap.compact { isQueued($0, .named) } }
-    heap.push(task)
-    exchange(&heap, record, watching)
+    var queue = TaskQueue()
+    swap(&queue, &names[record].waiting)
+    if queue.needsCompaction { queue.compact { isQueued($0, .named) } }
+    queue.push(entry(slot))
+    swap(&queue, &names[record].waiting)
   }
 
-  private mutating func exchange(_ heap: inout TaskHeap, _ record: Int, _ watching: Bool) {
-    if watching {
-      swap(&heap, &names[record].watching)
-    } else {
-      swap(&heap, &names[record].waiting)
-    }
+  private mutating func watch(_ slot: UInt32, _ name: EngineName) {
+    let record = Int(recordOfName[name.value])
+    var heap = TaskHeap()
+    swap(&heap, &names[record].watching)
+    if heap.needsCompaction { heap.compact { isQueued($0, .named) } }
+    heap.push(live[slot].id)
+    swap(&heap, &names[record].watching)
   }
 
   mutating func enqueueAvoiding(_ slot: UInt32) {
@@ -174,12 +194,12 @@ extension SchedulerCore {
       avoidanceOfNames[key] = index
     }
     if avoidances[Int(index)].waiting.needsCompaction {
-      var heap = TaskHeap()
+      var heap = TaskQueue()
       swap(&heap, &avoidances[Int(index)].waiting)
       heap.compact { isInAvoidance($0, Int(index)) }
       swap(&heap, &avoidances[Int(index)].waiting)
     }
-    avoidances[Int(index)].waiting.push(live[slot].id)
+    avoidances[Int(index)].waiting.push(entry(slot))
     avoidances[Int(index)].count += 1
     live[slot].avoidance = index
     live[slot].queue = .avoiding
@@ -189,7 +209,7 @@ extension SchedulerCore {
   mutating func leaveQueue(_ slot: UInt32) {
     switch live[slot].queue {
     case .none: return
-    case .plain: plain.remove(live[slot].id)
+    case .plain: if !options.fairClients { plain.remove(live[slot].id) }
     case .named: break
     case .avoiding:
       let index = Int(live[slot].avoidance)

@@ -61,7 +61,7 @@ extension SchedulerCore {
     } else if live[slot].phase == .waiting {
       startWaiting(slot)
     } else if task.engine == .none {
-      newlyReady.push(event.task)
+      newlyReady.push(entry(slot))
     } else {
       run(slot, on: restoredIncarnation(of: task.engine))
     }
@@ -162,7 +162,7 @@ extension SchedulerCore {
       if live[slot].flags.contains(.restored) {
         leaveEngine(slot)
         live[slot].phase = .ready
-        newlyReady.push(live[slot].id)
+        newlyReady.push(entry(slot))
       }
       slot = next
     }

@@ -65,7 +65,7 @@ extension SchedulerCore {
       fail(slot, .impossibleDependency, .targetsAllBlacklisted, &commands)
     } else if options.retryAnywhere {
       // It may start over on the very engine it left: in its turn among those that wait for it.
-      newlyReady.push(live[slot].id)
+      newlyReady.push(entry(slot))
     } else {
       place(slot, &commands)
     }

@@ -31,9 +31,8 @@ extension SchedulerCore {
   }
 
   mutating func makeLive(_ event: Event) -> UInt32 {
-    let task = LiveTask(
-      id: event.task, message: event.message, retries: event.retries,
-      timeout_ns: event.timeout_ns, bytes: event.bytes)
+    let task = LiveTask(event)
+    if options.fairClients { noteClient(event.client) }
     let slot: UInt32
     if freeLive == nowhere {
       slot = UInt32(live.count)

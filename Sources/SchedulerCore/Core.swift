@@ -19,6 +19,8 @@ public struct CoreOptions: Sendable {
   public var seed: UInt64 = 0
   /// A task that failed on every engine it may use starts over on those that merely failed it.
   public var retryAnywhere = false
+  /// Clients are served in turn; else waiting tasks start in the order of their submission.
+  public var fairClients = false
   /// How long the tasks of an engine that went away wait for a late result.
   public var strandedAfter_ns: UInt64 = 5_000_000_000
   /// nil: outstanding tasks, LRU order (`OutstandingTasks`) without the cost of a call.
@@ -54,12 +56,18 @@ public struct SchedulerCore: ~Copyable {
 
   // Queues of ready tasks.
   var plain = IDSet()
+  /// In place of `plain` when clients are served in turn.
+  var plainInTurn = TaskQueue()
   var avoidances: [Avoidance] = []
   var freeAvoidances: [UInt32] = []
   var avoidanceOfNames: [[UInt32]: UInt32] = [:]
   /// Ready tasks that found no eligible engine while none at all was available: whether they
   /// can ever run is looked at when one is (as the reference does).
-  var unchecked = TaskHeap()
+  var unchecked = TaskQueue()
+
+  /// By client, see Core+Turns; empty unless clients are served in turn.
+  var turns = PlainArray<UInt64>()
+  var clock: UInt64 = 0
 
   var timeouts = DeadlineHeap()
   var graces = DeadlineHeap()
@@ -68,7 +76,7 @@ public struct SchedulerCore: ~Copyable {
   /// Slots of tasks that just finished and whose dependents have not been told.
   var finishing = PlainArray<UInt32>()
   /// Tasks that just became ready, or whose eligible engines changed.
-  var newlyReady = TaskHeap()
+  var newlyReady = TaskQueue()
   var candidates = PlainArray<UInt32>()
 
   public init(_ options: CoreOptions) {
@@ -147,7 +155,7 @@ extension SchedulerCore {
     for index in 0..<engines.count { report.running += Int(engines[index].runningCount) }
     report.memory =
       fates.memory + live.memory + edges.memory + lists.memory + plain.memory + engines.memory
-      + timeouts.memory + graces.memory
+      + timeouts.memory + graces.memory + turns.memory
     return report
   }
 }

@@ -69,6 +69,8 @@ public struct Event: BitwiseCopyable, Sendable {
   public var engine = EngineName.none
   /// Runs allowed after the first (SEMANTICS 4).
   public var retries: UInt32 = 0
+  /// Who asks for it: whose turn it takes (`CoreOptions.fairClients`).
+  public var client = ClientName.none
   /// Longest wait in ns; 0 means no limit.
   public var timeout_ns: UInt64 = 0
   /// Size of the task's message in bytes, for load policies.

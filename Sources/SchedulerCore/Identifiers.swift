@@ -19,6 +19,14 @@ public struct EngineName: Hashable, BitwiseCopyable, Sendable {
   public static let none = EngineName(0)
 }
 
+/// A client (an atom of the wire): one connection. A name may be given to another client once no
+/// task of the first one waits or runs.
+public struct ClientName: Hashable, BitwiseCopyable, Sendable {
+  public var value: UInt32
+  public init(_ value: UInt32) { self.value = value }
+  public static let none = ClientName(0)
+}
+
 /// A message held for the core (a handle of the wire), 0 when there is none.
 public struct MessageHandle: Hashable, BitwiseCopyable, Sendable {
   public var value: UInt32

@@ -85,6 +85,7 @@ struct LiveTask: BitwiseCopyable {
   var failedOn = nowhere
   var followEngines = nowhere
   var avoidance = nowhere
+  var client: ClientName
 
   struct Flags: OptionSet, BitwiseCopyable {
     var rawValue: UInt8
@@ -99,12 +100,14 @@ struct LiveTask: BitwiseCopyable {
     static let restored = Flags(rawValue: 16)
   }
 
-  init(id: TaskID, message: MessageHandle, retries: UInt32, timeout_ns: UInt64, bytes: UInt64) {
-    self.id = id
-    self.message = message
-    self.retries = retries
-    self.timeout_ns = timeout_ns
-    self.bytes = bytes
+  /// As it was submitted.
+  init(_ event: Event) {
+    id = event.task
+    message = event.message
+    retries = event.retries
+    timeout_ns = event.timeout_ns
+    bytes = event.bytes
+    client = event.client
   }
 
   var isBlacklisted: Bool { unmetOn != nowhere || failedOn != nowhere }
@@ -147,7 +150,7 @@ struct NameRecord {
   /// The registration in force, or `nowhere`.
   var incarnation = nowhere
   /// Tasks that name this engine and wait (hints, see TaskHeap).
-  var waiting = TaskHeap()
+  var waiting = TaskQueue()
   /// Waiting tasks with a follow that may become impossible when this engine goes away, whether
   /// or not it could run them now (hints too, and looked at only then).
   var watching = TaskHeap()
@@ -165,7 +168,7 @@ struct NameRecord {
 struct Avoidance {
   /// Sorted.
   var names: [UInt32]
-  var waiting = TaskHeap()
+  var waiting = TaskQueue()
   /// Tasks whose `avoidance` is this class and that stand in its queue.
   var count = 0
 }

@@ -106,6 +106,14 @@ struct SchedulerCommand: ParsableCommand {
   @Option(help: "Seed of the random choosers; a random one is taken and logged by default.")
   var seed: UInt64?
 
+  @Flag(
+    help: ArgumentHelp(
+      "Clients are served in turn: of those who have tasks that could start, each starts one, "
+        + "round by round. Without this waiting tasks start in the order of their submission. "
+        + "Needs a --hwm above 0: without one nothing waits here."))
+  var fairClients = false
+  @OptionGroup(title: "Limits") var limitOptions: LimitOptions
+
   @Option(help: "debug, info, warning, error, critical, or Python's number for it.")
   var logLevel = "info"
   @Option(help: ArgumentHelp("ipyparallel's iplogger: log lines are published.", valueName: "url"))
@@ -157,6 +165,8 @@ struct SchedulerCommand: ParsableCommand {
     }
     options.core.hwm = UInt32(hwm)
     options.core.retryAnywhere = retryAnywhere
+    options.core.fairClients = fairClients
+    options.links.limits = try limitOptions.limits()
     guard strandedAfter >= 0 && strandedAfter <= 1e9 else {
       throw refusal("--stranded-after is \(strandedAfter): give seconds from 0 to 1e9")
     }

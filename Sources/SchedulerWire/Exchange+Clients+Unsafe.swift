@@ -43,14 +43,16 @@ extension Exchange {
       transport_send(
         TRANSPORT_MONITOR, to: ATOM_NONE, event.message, prefix: (intask, event.peer, 0),
         prefixCount: 2))
+    let excess = unsafe excess(task)
+    let isRefused = status != SCAN_OK || excess != nil
     if journal.isOn {
-      unsafe recordTask(event, task.msg_id, id, isRefused: status != SCAN_OK)
+      unsafe recordTask(event, task.msg_id, id, isRefused: isRefused)
     }
-    guard status == SCAN_OK else {
+    guard !isRefused else {
       var refused = Event(.refused)
       refused.task = TaskID(id)
       events.append(refused)
-      unsafe refuse(event, detail(task), tellsMonitor: true)
+      unsafe refuse(event, status == SCAN_OK ? excess ?? "" : detail(task), tellsMonitor: true)
       return
     }
     tally.submitted += 1
@@ -63,6 +65,7 @@ extension Exchange {
     submitted.task = id
     unsafe submitted.message = MessageHandle(event.message)
     unsafe submitted.bytes = event.bytes
+    unsafe submitted.client = ClientName(event.peer)
     unsafe submitted.retries = task.retries
     unsafe submitted.timeout_ns = nanoseconds(task.timeout_s)
     unsafe submitted.after = dependency(task.after, found.spans)
@@ -79,6 +82,7 @@ extension Exchange {
       }
     }
     events.append(submitted)
+    unsafe countAccepted(event.peer, bytes: event.bytes)
     if log.noticeLevel <= .debug {
       unsafe log.notice(
         .debug, "task \(text(task.msg_id)) submitted by \(tables.text(of: event.peer))")
@@ -105,7 +109,11 @@ extension Exchange {
   /// The reply to a submission that cannot become a task.
   private mutating func refuse(_ event: transport_event, _ why: String, tellsMonitor: Bool) {
     tally.refused += 1
-    unsafe log.notice(.warning, "refused a task from \(tables.text(of: event.peer)): \(why)")
+    if let untold = refusalNotices.drop(now_ns: now_ns), log.noticeLevel <= .warning {
+      let more = untold > 0 ? " (and \(untold) more were refused since it was last said)" : ""
+      unsafe log.notice(
+        .warning, "refused a task from \(tables.text(of: event.peer)): \(why)\(more)")
+    }
     let reply = ErrorReply(
       ename: "InvalidDependency", evalue: why,
       explanation: ["The scheduler did not accept this task: \(why)."])

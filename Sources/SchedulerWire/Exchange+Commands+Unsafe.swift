@@ -57,6 +57,7 @@ extension Exchange {
 
   private mutating func deliver(_ command: Command) {
     tally.delivered += 1
+    countEnded(command.message.value)
     let client = unsafe message_get(tables.messages, command.message.value)!.pointee.origin
     let engine = command.engine.value
     // The reply's first frame is the client's routing id: it is replaced by our own record.
@@ -79,13 +80,17 @@ extension Exchange {
 
   private mutating func fail(_ command: Command) {
     tally.failed += 1
+    countEnded(command.message.value)
     let id = unsafe String(decoding: taskID(of: command.message.value), as: UTF8.self)
     let reply = errorReply(command, id)
     // A graph that fails is the client's business; engines and timeouts are the operator's, too.
     let isOperational = command.reason == .engineError || command.reason == .taskTimeout
     let level = isOperational ? NoticeLevel.info : .debug
-    if log.noticeLevel <= level {
-      log.notice(level, "task \(id) failed: \(reply.ename): \(reply.explanation[0])")
+    if log.noticeLevel <= level,
+      let untold = isOperational ? failureNotices.drop(now_ns: now_ns) : 0
+    {
+      let more = untold > 0 ? " (and \(untold) others failed since it was last said)" : ""
+      log.notice(level, "task \(id) failed: \(reply.ename): \(reply.explanation[0])\(more)")
     }
     sendError(reply, about: command.message.value, ending: command)
     spent.append(command.message.value)

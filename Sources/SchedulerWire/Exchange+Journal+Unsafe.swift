@@ -32,6 +32,8 @@ struct JournalState: ~Copyable {
   var hubAnswered = false
   var restoreAt_ns: UInt64 = 0
   var clientsPaused = false
+  /// No client is read: there are too many tasks, and this transport knows them together only.
+  var clientsFull = false
   /// Engines that were announced, have not connected, and are asked again.
   var unasked: [atom] = []
   var askAgain_ns = UInt64.max

@@ -39,7 +39,7 @@ extension Exchange {
     core.finishRestore(commands: &commands)
     carryOut()
     flushThroughJournal()
-    transport.pause(TRANSPORT_CLIENT, state.clientsPaused)
+    readOrRestClients()
     transport.pause(TRANSPORT_ENGINE, false)
     return now_ns
   }

@@ -46,6 +46,8 @@ public struct ExchangeReport: Sendable {
   public var droppedReplies: UInt64 = 0
   public var heldMessages = 0
   public var heldBytes: UInt64 = 0
+  /// Times that a client began not to be read, because it had too many tasks.
+  public var restedClients: UInt64 = 0
 }
 
 public struct Exchange: ~Copyable {
@@ -74,7 +76,12 @@ public struct Exchange: ~Copyable {
 
   var now_ns: UInt64 = 0
   var drops: [DropCounter]
-  private var noticeLimit = DropCounter()
+  private var noticeLimit = DropCounter(burst: 10)
+  var refusalNotices = DropCounter()
+  var failureNotices = DropCounter()
+  var limitNotices = DropCounter()
+  var backlog: Backlog
+  let dependenciesMax: UInt64
   var tally = ExchangeReport()
   /// Atoms whose reference is kept because they named an engine.
   var isEngineName: [Bool] = []
@@ -103,6 +110,8 @@ public struct Exchange: ~Copyable {
     self.intake = intake
     self.laneIntakes = laneIntakes
     core = SchedulerCore(options.core)
+    backlog = Backlog(options.transport.limits)
+    dependenciesMax = options.transport.limits.dependencies
     drops = Array(repeating: DropCounter(), count: DropReason.allCases.count)
   }
 
@@ -132,6 +141,7 @@ public struct Exchange: ~Copyable {
     if journal.isOn { endJournal() }
     transport.close(linger_ns: linger_ns)
     // What waited or ran is lost with this process: its messages go before their table does.
+    forgetRested()
     core.forEachHeldMessage { unsafe message_release(tables.messages, $0.value) }
     unsafe message_release_all(tables.messages, spent, spent.count)
   }
@@ -163,6 +173,7 @@ public struct Exchange: ~Copyable {
     stepCore()
     carryOut()
     flush()
+    readRested()
     return signals
   }
 
@@ -219,7 +230,7 @@ public struct Exchange: ~Copyable {
   /// Stops or resumes taking tasks.
   public mutating func pauseClients(_ paused: Bool) {
     state.clientsPaused = paused
-    transport.pause(TRANSPORT_CLIENT, paused || state.isRestoring)
+    readOrRestClients()
   }
 
   /// Something came in, or waits for the journal: a scheduler that ends in good order goes on.
@@ -250,12 +261,15 @@ public struct Exchange: ~Copyable {
       report.drops[reason] = drops[index].count
     }
     report.droppedReplies = transport.counters.dropped_client
+    report.restedClients = backlog.restCount
     report.heldMessages = Int(unsafe message_table_count(tables.messages))
     report.heldBytes = unsafe message_table_bytes(tables.messages)
     return report
   }
 
-  public func checkInvariants() -> String? { core.checkInvariants() }
+  public func checkInvariants() -> String? {
+    core.checkInvariants() ?? backlog.problem(live: core.report().live)
+  }
 
   // MARK: small things every part uses
 

@@ -35,22 +35,28 @@ public enum DropReason: String, CaseIterable, Sendable {
   case badHubMessage = "unreadable message from the hub"
 }
 
-/// Counts drops and decides which of them are told: ten at once, then ten a second, a reason.
+/// Counts what happens and decides what of it is told: once a second.
 struct DropCounter {
-  private static let burst: UInt64 = 10
-  private static let refill_ns: UInt64 = 100_000_000
+  private static let second_ns: UInt64 = 1_000_000_000
+
+  /// As many at once, and then as many a second.
+  private let burst: UInt64
 
   private(set) var count: UInt64 = 0
   private var untold: UInt64 = 0
-  private var allowance = burst
+  private var allowance: UInt64
   private var refilled_ns: UInt64 = 0
+
+  init(burst: UInt64 = 1) {
+    self.burst = burst
+    allowance = burst
+  }
 
   /// Counts one drop. Returns how many went untold before it, or nil when this one is, too.
   mutating func drop(now_ns: UInt64) -> UInt64? {
     count += 1
-    let earned = (now_ns &- refilled_ns) / Self.refill_ns
-    if earned > 0 {
-      allowance = min(Self.burst, allowance + earned)
+    if now_ns &- refilled_ns >= Self.second_ns {
+      allowance = burst
       refilled_ns = now_ns
     }
     guard allowance > 0 else {

@@ -13,7 +13,9 @@ public struct PureRelay: ~Copyable {
   private var outbox = SendBuffer()
   private var spent: [message_handle] = []
   private var clients: [atom] = []
-  private var noticeLimit = DropCounter()
+  private var noticeLimit = DropCounter(burst: 10)
+  private var namelessReplies = DropCounter()
+  private var now_ns: UInt64 = 0
   private let intask: atom
   private let outtask: atom
 
@@ -48,6 +50,7 @@ public struct PureRelay: ~Copyable {
   }
 
   public mutating func process(now_ns: UInt64) -> TurnSignals {
+    self.now_ns = now_ns
     var signals = TurnSignals()
     transport.relayNotices(to: log, &noticeLimit, now_ns: now_ns)
     for index in 0..<inbox.count { unsafe relay(inbox[index], &signals) }
@@ -87,7 +90,10 @@ public struct PureRelay: ~Copyable {
     guard unsafe event.frame_count >= 1, let first = unsafe event.frames else { return }
     let client = unsafe atoms_intern(tables.atoms, first.pointee.data, Int(first.pointee.size))
     guard client != ATOM_NONE else {
-      log.notice(.warning, "dropped a reply that names no client")
+      if let untold = namelessReplies.drop(now_ns: now_ns) {
+        let more = untold > 0 ? " (and \(untold) more like it)" : ""
+        log.notice(.warning, "dropped a reply that names no client\(more)")
+      }
       return
     }
     clients.append(client)

@@ -32,6 +32,8 @@ public struct TransportOptions: Sendable {
   /// thread does.
   public var ioThreads = 0
   public static let ioThreadsMax = Int(TRANSPORT_IO_THREADS_MAX)
+  /// What peers may make the scheduler hold.
+  public var limits = Limits()
   /// How long a turn looks for messages before it sleeps.
   public var busyPoll_ns: UInt64 = 0
   public init() {}
@@ -63,6 +65,8 @@ struct Transport: ~Copyable {
       case .uring: TRANSPORT_IO_URING
       case .epoll: TRANSPORT_IO_EPOLL
       }
+    unsafe config.limits = options.limits.transport
+    unsafe config.frame_bytes_max = options.limits.messageBytes
     unsafe config.engine_dealer = engineDealer
     unsafe config.seed = options.seed
     unsafe config.io_threads = UInt32(options.ioThreads)
@@ -132,8 +136,8 @@ struct Transport: ~Copyable {
   var ioName: String { unsafe String(cString: transport_io_name(handle)) }
   var ioNote: String? { unsafe transport_io_note(handle).map { unsafe String(cString: $0) } }
 
-  /// Tells what the transport has to say about its peers: at most ten lines at once, then ten a
-  /// second, because peers can cause them as fast as they can connect.
+  /// Tells what the transport has to say about its peers: of each kind a line a second, and ten at
+  /// most, because peers can cause them as fast as they can connect.
   func relayNotices(to log: any NoticeReceiver, _ limit: inout DropCounter, now_ns: UInt64) {
     // On the stack: this is asked every turn, and nearly always there is nothing.
     unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: 512) { text in

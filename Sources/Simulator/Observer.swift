@@ -84,7 +84,7 @@ final class Observer: CoreWatcher {
         Submission(
           after: wanted(event.after, lists), follow: wanted(event.follow, lists),
           targets: targets.map { name(of: EngineName($0)) }, retries: Int(event.retries),
-          timeout_ns: event.timeout_ns, bytes: event.bytes))
+          timeout_ns: event.timeout_ns, bytes: event.bytes, client: Int(event.client.value)))
     }
   }
 

@@ -29,6 +29,7 @@ struct Setting {
     let weighs = dice.chance(10)
     if weighs && core.scheme == .leastload { core.policy = OutstandingBytes(bytesPerUnit: 300) }
     core.seed = dice.word()
+    core.fairClients = dice.chance(30)
     self.core = core
     key = dice.chance(85) ? Array("a key for simulations".utf8) : []
     signatureScheme = dice.pick(["hmac-sha256", "hmac-sha256", "hmac-sha512"])

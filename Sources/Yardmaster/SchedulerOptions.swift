@@ -55,6 +55,16 @@ public struct SchedulerOptions: Sendable {
       try refuse(
         "--journal with --scheme pure: a blind relay has nothing to write down; leave one out")
     }
+    let limits = links.limits
+    for (name, value) in [
+      ("waitingTasks", limits.waitingTasks), ("waitingBytes", limits.waitingBytes),
+      ("dependencies", limits.dependencies), ("messageBytes", limits.messageBytes),
+      ("peers", limits.peers), ("handshakes", limits.handshakes),
+      ("clientBytes", limits.clientBytes), ("engineBytes", limits.engineBytes),
+      ("hubBytes", limits.hubBytes),
+    ] where value == 0 {
+      try refuse("limits.\(name) is 0: give at least 1, or Limits.none")
+    }
     guard (0...TransportOptions.ioThreadsMax).contains(links.ioThreads) else {
       return try refuse(
         "--io-threads is \(links.ioThreads): give 0 (the scheduling thread does it all) to "

@@ -25,10 +25,13 @@ struct BulkDriver: ~Copyable {
     step()
   }
 
-  mutating func submit(after: [UInt32] = [], rule: DependencyRule = .standard) {
+  mutating func submit(
+    after: [UInt32] = [], rule: DependencyRule = .standard, client: UInt32 = 0
+  ) {
     var event = Event(.submitted)
     event.task = TaskID(taskCount)
     event.message = MessageHandle(taskCount + 1)
+    event.client = ClientName(client)
     event.after = Dependency(
       tasks: ListRange(first: UInt32(lists.count), count: UInt32(after.count)), rule: rule)
     lists += after

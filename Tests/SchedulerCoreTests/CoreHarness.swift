@@ -18,11 +18,13 @@ import Testing
 
 func withCore(
   hwm: UInt32 = 1, scheme: Scheme = .leastload, retryAnywhere: Bool = false,
-  policy: (any LoadPolicy)? = nil, engines: [String] = [],
+  fairClients: Bool = false, policy: (any LoadPolicy)? = nil, engines: [String] = [],
   at location: SourceLocation = #_sourceLocation, _ body: (CoreHarness) -> Void
 ) {
   let core = CoreHarness(
-    CoreSettings(hwm: hwm, scheme: scheme, retryAnywhere: retryAnywhere, policy: policy))
+    CoreSettings(
+      hwm: hwm, scheme: scheme, retryAnywhere: retryAnywhere, fairClients: fairClients,
+      policy: policy))
   // The one registered last stands first: registered in reverse, "a" leads.
   for engine in engines.reversed() { core.register(engine, at: location) }
   body(core)
@@ -58,12 +60,12 @@ final class CoreHarness {
   @discardableResult
   func submit(
     after: Wanted = Wanted(ids: []), follow: Wanted = Wanted(ids: []), targets: [String] = [],
-    retries: Int = 0, timeout: Double = 0, bytes: UInt64 = 200,
+    retries: Int = 0, timeout: Double = 0, bytes: UInt64 = 200, client: Int = 0,
     at location: SourceLocation = #_sourceLocation
   ) -> Int {
     let submission = Submission(
       after: after, follow: follow, targets: targets, retries: retries,
-      timeout_ns: seconds(timeout), bytes: bytes)
+      timeout_ns: seconds(timeout), bytes: bytes, client: client)
     step([.submit(submission)], at: location)
     return taskCount - 1
   }
@@ -190,6 +192,7 @@ final class CoreHarness {
     event.retries = UInt32(submission.retries)
     event.timeout_ns = submission.timeout_ns
     event.bytes = submission.bytes
+    event.client = ClientName(UInt32(submission.client))
     event.after = dependency(submission.after, &lists)
     event.follow = dependency(submission.follow, &lists)
     event.targets = ListRange(

@@ -20,6 +20,7 @@ struct Script {
   private let timeoutChance: Int
   private let failureChance: Int
   private let churn: Int
+  private let clientCount: Int
 
   init(seed: UInt64) {
     var dice = Dice(seed: seed)
@@ -38,6 +39,8 @@ struct Script {
       nil, nil, nil, OutstandingBytes(bytesPerUnit: 100), Sticky(move: .front),
       Sticky(move: .stay),
     ])
+    settings.fairClients = dice.chance(50)
+    clientCount = dice.pick([1, 2, 5])
     self.settings = settings
     self.dice = dice
   }
@@ -98,6 +101,8 @@ struct Script {
       submission.timeout_ns = seconds(0.5) * UInt64(1 + dice.below(9))
     }
     submission.bytes = UInt64(dice.below(350))
+    // One asks for most, or nobody does.
+    submission.client = dice.chance(40) ? 0 : dice.below(clientCount)
     return submission
   }
 

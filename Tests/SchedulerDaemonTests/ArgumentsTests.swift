@@ -4,6 +4,7 @@ import ArgumentParser
 import Testing
 
 @testable import SchedulerDaemon
+@testable import SchedulerWire
 @testable import Yardmaster
 
 @Suite struct ArgumentsTests {
@@ -23,14 +24,16 @@ import Testing
     "--client-url", "--engine-url", "--monitor-url", "--notification-url", "--registration-url",
     "--identity", "--scheme", "--hwm", "--packer", "--signature-scheme", "--session-key-file",
     "--transport", "--io", "--io-threads", "--busy-poll-us", "--journal", "--journal-sync",
-    "--retry-anywhere", "--stranded-after", "--seed",
+    "--retry-anywhere", "--stranded-after", "--seed", "--fair-clients", "--max-waiting-tasks",
+    "--max-waiting-bytes", "--max-dependencies", "--max-message-bytes", "--max-peers",
+    "--max-handshakes", "--max-client-bytes", "--max-engine-bytes", "--max-hub-bytes",
     "--log-level",
     "--log-url", "--parent-pid", "--help", "-h", "--version", "--generate-completion-script",
     "--no-such-option", "-x", "--", "-", "---", "--=", "help",
   ]
   private static let values = [
     "", " ", "0", "1", "-1", "+1", "007", "1.5", "-0.0", "1e9", "1e10", "1e999", "nan", "inf",
-    "0x10",
+    "0x10", "8G", "64m", "5Q", "99999999999T", "G",
     "2147483647", "2147483648", "9223372036854775808", "18446744073709551615",
     "18446744073709551616", "-9223372036854775809", "leastload", "pure", "fairest", "json",
     "pickle",
@@ -111,7 +114,9 @@ import Testing
   }
 
   @Test func everyOptionWithEveryValueRunsOrGetsOneClearLine() {
-    for (number, option) in Self.options.enumerated() {
+    // Limits are read in two ways: one of each.
+    let limits = Self.options.filter { $0.hasPrefix("--max-") }.dropFirst(2)
+    for (number, option) in Self.options.filter({ !limits.contains($0) }).enumerated() {
       for (other, value) in Self.values.enumerated() {
         let isOne = (number + other) % 2 == 0
         _ = Self.outcome(Self.good + (isOne ? ["\(option)=\(value)"] : [option, value]))
@@ -126,6 +131,36 @@ import Testing
         .filter { $0.hasPrefix("--") })
     let others: Set = ["--controller"]  // ipcluster's
     #expect(named.count > 15 && named.subtracting(others).subtracting(Self.options).isEmpty)
+  }
+
+  @Test func limitsAreReadInBytesAndCounts() throws {
+    func limits(_ arguments: String...) throws -> Limits {
+      let command = try YardmasterCommand.parseAsRoot(Self.good + arguments)
+      return try (#require(command as? SchedulerCommand)).options().links.limits
+    }
+    #expect(try limits() == Limits())
+    var wanted = Limits()
+    wanted.waitingTasks = 5
+    wanted.waitingBytes = 3 << 20
+    wanted.messageBytes = 1 << 40
+    wanted.hubBytes = 7
+    wanted.peers = Limits.none
+    #expect(
+      try limits(
+        "--max-waiting-tasks", "5", "--max-waiting-bytes=3m", "--max-message-bytes", "1T",
+        "--max-hub-bytes", "7", "--max-peers", "0") == wanted)
+    for (option, value, says) in [
+      ("--max-waiting-tasks", "1G", "a whole number"), ("--max-peers", "-1", "a whole number"),
+      ("--max-waiting-bytes", "8 GB", "for example"),
+      ("--max-hub-bytes", "99999999T", "for example"),
+      ("--max-client-bytes", "", "--max-client-bytes"),
+    ] {
+      guard case .refuses(let line) = Self.outcome(Self.good + ["\(option)=\(value)"]) else {
+        Issue.record("\(option)=\(value) was taken")
+        continue
+      }
+      #expect(line.contains(option) && line.contains(says), "\(line)")
+    }
   }
 
   @Test func whatAnArgumentQuotesCannotBreakTheLine() throws {

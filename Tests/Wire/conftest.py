@@ -28,22 +28,24 @@ class Rig:
     """A scheduler, its hub, a client, an engine `worker`, and traffic on an engine of its own."""
 
     def __init__(
-        self, *options, packer="json", digest="sha256", key=KEY, hwm=1, ipc=False, environment=None
+        self, *options, packer="json", digest="sha256", key=KEY, hwm=1, ipc=False, environment=None,
+        monitor_hwm=0, open_files=None,
     ):
         self.folder = process.new_folder()
         self.endpoints = process.ipc_endpoints(self.folder) if ipc else process.tcp_endpoints()
         self.wire = Wire(key, packer, digest)
-        self.cluster = Cluster(self.endpoints, self.wire)
+        self.cluster = Cluster(self.endpoints, self.wire, monitor_hwm)
         options = ["--packer", packer, "--hwm", str(hwm), *options]
         if digest != "sha256":
             options += ["--signature-scheme", f"hmac-{digest}"]
         self.running = process.start_yardmaster(
-            self.endpoints, self.folder, key, options, environment
+            self.endpoints, self.folder, key, options, environment, open_files
         )
         self.traffic = Traffic(self.endpoints, self.wire)
         try:
             self.cluster.start()
             self.traffic.engine.wait_connected()
+            self.traffic.client.wait_connected()
             self.cluster.settle()
             self.cluster.hub.register(self.traffic.uuid)
             self.engine: Engine = self.cluster.add_engine("worker")

@@ -27,11 +27,11 @@ UNKNOWN_DEPENDENCY = "an-id-that-no-task-ever-had"
 class Cluster:
     """One scheduler's surroundings: a hub, engines, clients and a prober."""
 
-    def __init__(self, endpoints: Endpoints, wire: Wire):
+    def __init__(self, endpoints: Endpoints, wire: Wire, monitor_hwm: int = 0):
         self.endpoints = endpoints
         self.wire = wire
         self.context = zmq.Context(io_threads=1)
-        self.hub = Hub(self.context, endpoints, wire)
+        self.hub = Hub(self.context, endpoints, wire, monitor_hwm)
         self.engines: dict[bytes, Engine] = {}
         self.clients: list[Client] = []
         self.prober = Client(self.context, endpoints.client, wire)

@@ -174,10 +174,11 @@ class Hub:
     subscription.
     """
 
-    def __init__(self, context: zmq.Context, endpoints: Endpoints, wire: Wire):
+    def __init__(self, context: zmq.Context, endpoints: Endpoints, wire: Wire, monitor_hwm: int = 0):
+        """`monitor_hwm`: messages that libzmq reads ahead from the monitor; 0: no limit."""
         self.wire = wire
         self.monitor = context.socket(zmq.SUB)
-        self.monitor.set_hwm(0)
+        self.monitor.set_hwm(monitor_hwm)
         self.monitor.subscribe(b"")
         self.monitor.bind(endpoints.monitor)
         self.notifier = context.socket(zmq.XPUB)

@@ -10,6 +10,7 @@ import itertools
 import os
 import random
 import re
+import resource
 import shutil
 import signal
 import socket
@@ -95,10 +96,17 @@ def new_folder() -> Path:
     return Path(tempfile.mkdtemp(prefix="ym-"))
 
 
+def limit_open_files(most: int) -> None:
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
 class Running:
     """A scheduler process: its pid, what it wrote to stderr, how it ended."""
 
-    def __init__(self, arguments: list[str], environment: dict[str, str], folder: Path, name: str):
+    def __init__(
+        self, arguments: list[str], environment: dict[str, str], folder: Path, name: str,
+        open_files: int | None = None,
+    ):
         self.arguments = arguments
         self.log_path = folder / f"{name}.log"
         with open(self.log_path, "wb") as log:
@@ -108,6 +116,7 @@ class Running:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 env=environment,
+                preexec_fn=open_files and (lambda: limit_open_files(open_files)),
             )
 
     @property
@@ -161,13 +170,14 @@ def start_yardmaster(
     key: bytes = b"",
     options: list[str] | tuple[str, ...] = (),
     environment: dict[str, str] | None = None,
+    open_files: int | None = None,
 ) -> Running:
     """Starts `yardmaster scheduler`; the key goes by environment, as ipcontroller does."""
     arguments = [str(binary()), "scheduler", *endpoints.arguments(), *options]
     variables = dict(os.environ)
     variables["IPP_SESSION_KEY"] = key.decode("ascii")
     variables.update(environment or {})
-    return Running(arguments, variables, folder, "yardmaster")
+    return Running(arguments, variables, folder, "yardmaster", open_files)
 
 
 def remove_folder(folder: Path) -> None:

@@ -209,6 +209,11 @@ void transport_send_all(transport *, const transport_send *sends, uint32_t count
 /// Stops or resumes reading a role (back-pressure; waiting for the monitor's subscription).
 void transport_pause(transport *, transport_role role, bool paused);
 
+/// Stops or resumes reading one peer of a bound ROUTER role, as long as its connection lasts; what
+/// had been read of it before still comes. False: this body cannot (zmq). Nobody with this routing
+/// id: nothing happens, true.
+bool transport_pause_peer(transport *, transport_role role, atom peer, bool paused);
+
 /// Wakes a sleeping turn. Safe from any thread and from a signal handler.
 void transport_wake(transport *);
 /// Reports TRANSPORT_PARENT_GONE when this process ends. 0, or -errno (ESRCH: already gone).

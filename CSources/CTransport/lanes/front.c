@@ -287,6 +287,12 @@ static void body_pause(transport *self, transport_role role, bool paused)
     front_ring(front_of(self));
 }
 
+static void body_pause_peer(transport *self, transport_role role, atom peer, bool paused)
+{
+    front_pause_peer(self, role, peer, paused);
+    front_ring(front_of(self));
+}
+
 static const char *body_endpoint(const transport *self, transport_role role)
 {
     return TRANSPORT_NATIVE_OPS.endpoint(self, role);
@@ -304,6 +310,7 @@ const transport_ops TRANSPORT_LANES_OPS = {
     .gather = body_gather,
     .send_all = native_send_all,
     .pause = body_pause,
+    .pause_peer = body_pause_peer,
     .endpoint = body_endpoint,
     .next_notice = native_next_notice,
 };

@@ -31,6 +31,7 @@ typedef struct front_peer {
     uint32_t turn; ///< DEALER: its index in `engines`
     uint8_t role;
     bool joined;
+    bool crowded; ///< an engine that is sent nothing for a while
 } front_peer;
 
 typedef struct front_lane {
@@ -89,10 +90,13 @@ void front_ring(front *);
 /// front_peers.c
 void front_joined(front *, uint32_t lane, const lane_record *);
 void front_left(front *, uint32_t lane, const lane_record *);
+void front_crowded(front *, uint32_t lane, const lane_record *);
 /// The peer that a record speaks of, or NULL when it was refused.
 front_peer *front_find(front *, uint32_t lane, const lane_record *);
 /// hook: to a client or an engine. 0, or an errno when it is not there.
 int front_send(transport *, const transport_send *);
+/// Tells the peer's lane whether to read it.
+void front_pause_peer(transport *, transport_role, atom peer, bool paused);
 void front_peers_free(front *);
 
 /// front_gather.c

@@ -165,6 +165,9 @@ static bool take(front *self, uint32_t index, lane_record *record, transport_eve
     case LANE_LEFT:
         front_left(self, index, record);
         break;
+    case LANE_CROWDED:
+        front_crowded(self, index, record);
+        break;
     case LANE_NOTICE:
         take_notice(self, record);
         break;

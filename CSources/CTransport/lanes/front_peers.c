@@ -10,6 +10,7 @@
 
 #include "front.h"
 
+static const char TOO_MANY[] = "came when there were as many peers as allowed";
 static const char NO_MEMORY[] = "needs more memory than there is";
 
 static front_route route_of(uint32_t lane_index, uint32_t connection)
@@ -116,10 +117,15 @@ void front_joined(front *self, uint32_t index, const lane_record *record)
 {
     front_lane *each = &self->lanes[index];
     front_route route = route_of(index, record->connection);
+    const native_body *body = native_of(self->self);
     const char *reason = NO_MEMORY;
     front_peer *peer = NULL;
-    if (reserve((void **)&each->peers, &each->peer_capacity, record->connection,
-                sizeof *each->peers)) {
+    // Each lane has counted its own.
+    if (body->roles[record->role].peer_count >= body->limits.peers_max) {
+        self->self->counters.dropped_peers++;
+        reason = TOO_MANY;
+    } else if (reserve((void **)&each->peers, &each->peer_capacity, record->connection,
+                       sizeof *each->peers)) {
         peer = &each->peers[record->connection];
         *peer = (front_peer){.serial = record->serial, .role = record->role};
         reason = is_router(self, record->role) ? give_id(self, route, peer, record)
@@ -131,6 +137,7 @@ void front_joined(front *self, uint32_t index, const lane_record *record)
         return;
     }
     peer->joined = true;
+    native_count_peer(self->self, (transport_role)record->role, 1);
     if (record->role == TRANSPORT_ENGINE)
         transport_hold_serve(self->self, native_of(self->self)->hold, peer->id);
 }
@@ -160,7 +167,18 @@ void front_left(front *self, uint32_t index, const lane_record *record)
         self->engines[peer->turn] = last;
         peer_at(self, last)->turn = peer->turn;
     }
+    native_count_peer(self->self, (transport_role)record->role, -1);
     *peer = (front_peer){0};
+}
+
+void front_crowded(front *self, uint32_t index, const lane_record *record)
+{
+    front_peer *peer = front_find(self, index, record);
+    if (!peer)
+        return;
+    peer->crowded = record->crowded;
+    if (!peer->crowded)
+        transport_hold_serve(self->self, native_of(self->self)->hold, peer->id);
 }
 
 void front_peers_free(front *self)
@@ -183,7 +201,24 @@ static front_route destination(front *self, const transport_send *send)
 {
     if (is_router(self, send->role))
         return find_route(&self->roles[send->role], send->to);
-    return self->engine_count ? self->engines[self->next_engine++ % self->engine_count] : 0;
+    for (uint32_t i = 0; i < self->engine_count; i++) {
+        front_route route = self->engines[self->next_engine++ % self->engine_count];
+        if (!peer_at(self, route)->crowded)
+            return route;
+    }
+    return 0;
+}
+
+void front_pause_peer(transport *self, transport_role which, atom peer, bool paused)
+{
+    front *face = front_of(self);
+    front_route route = face->ending ? 0 : find_route(&face->roles[which], peer);
+    if (!route)
+        return;
+    lane_record *order = front_order(face, lane_of(route), LANE_PAUSE);
+    order->connection = connection_of(route);
+    order->serial = peer_at(face, route)->serial;
+    order->rests = paused;
 }
 
 /// The prefix frames' bytes, which are atoms and so the front's to read.
@@ -212,6 +247,8 @@ int front_send(transport *self, const transport_send *send)
     if (!route)
         return EHOSTUNREACH;
     front_peer *peer = peer_at(face, route);
+    if (peer->crowded)
+        return EHOSTUNREACH;
     native_outgoing out = native_prepare(self, send);
     if (out.size == 0)
         return 0;

@@ -137,6 +137,11 @@ static void carry_out(lane *self, const lane_record *order)
     case LANE_REST:
         self->self.ops->pause(&self->self, (transport_role)order->role, order->rests);
         break;
+    case LANE_PAUSE:
+        connection = lane_find(self, order);
+        if (connection)
+            native_pause(connection, order->rests);
+        break;
     case LANE_DROP:
         connection = lane_find(self, order);
         if (connection)

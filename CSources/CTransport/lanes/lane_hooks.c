@@ -43,6 +43,11 @@ static void hook_left(native_connection *connection)
     add(connection, LANE_LEFT);
 }
 
+static void hook_crowded(native_connection *connection, bool crowded)
+{
+    add(connection, LANE_CROWDED)->crowded = crowded;
+}
+
 static const char *hook_message(native_connection *connection, native_block *block)
 {
     lane *self = lane_of(connection);
@@ -59,6 +64,7 @@ static const char *hook_message(native_connection *connection, native_block *blo
 const native_hooks LANE_HOOKS = {
     .ready = hook_ready,
     .left = hook_left,
+    .crowded = hook_crowded,
     .message = hook_message,
 };
 

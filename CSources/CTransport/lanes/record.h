@@ -4,8 +4,9 @@
 ///                      SEND    frames for a connection                         MESSAGE  a block
 ///                      GIVE    blocks that were lent                           LEFT     a peer
 ///                      REST    a role is (not) to be read                      GIVE     handles
+///                      PAUSE   likewise a connection                   CROWDED  an engine
 ///                      DROP    a connection is to be closed                    NOTICE   a line
-///                      END     flush and close                 COUNTED  what has changed
+///                      END     flush and close                         COUNTED  what has changed
 ///
 /// Whose what is: a MESSAGE lends its block until it comes back in a GIVE; a SEND lends its message
 /// (by handle, counted by the front alone) until it comes back in a GIVE. Nobody writes to what is
@@ -17,6 +18,7 @@ typedef enum lane_kind {
     LANE_OPEN = 1,
     LANE_SEND,
     LANE_REST,
+    LANE_PAUSE,
     LANE_DROP,
     LANE_END,
     LANE_GIVE,
@@ -25,6 +27,7 @@ typedef enum lane_kind {
     LANE_LEFT,
     LANE_NOTICE,
     LANE_COUNTED,
+    LANE_CROWDED,
 } lane_kind;
 
 /// What a lane counts that the front cannot, since it began.
@@ -68,7 +71,8 @@ typedef struct lane_record {
         const char *reason; ///< DROP: static
         uint64_t linger_ns; ///< END
         int fd;             ///< OPEN
-        bool rests;         ///< REST
+        bool rests;         ///< REST, PAUSE
+        bool crowded;       ///< CROWDED: too much waits for it, or no longer
     };
 } lane_record;
 _Static_assert(sizeof(lane_record) == 128, "two cache lines");

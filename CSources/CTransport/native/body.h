@@ -76,6 +76,8 @@ typedef struct native_hooks {
     const char *(*ready)(native_connection *, native_bytes identity);
     /// A connection that was ready closes.
     void (*left)(native_connection *);
+    /// An engine has more queued than it may have, or no longer.
+    void (*crowded)(native_connection *, bool);
     /// Owns the block from here on. NULL, or a reason to close.
     const char *(*message)(native_connection *, native_block *);
 } native_hooks;
@@ -132,6 +134,8 @@ struct native_connection {
     bool sending;
     bool broken;    ///< out of memory while queueing: to be closed
     bool throttled; ///< a client that is not read: too much waits for it
+    bool paused;    ///< by transport_pause_peer
+    bool crowded;   ///< as the hook was told
     bool heard;     ///< since its last promise to speak
 };
 
@@ -244,10 +248,18 @@ native_notice_kind *native_notice_due(transport *, uint32_t role, const char *ca
 void native_notices_expire(transport *, uint64_t now_ns);
 bool native_next_notice(transport *, char *text, size_t text_size);
 
+/// Whether it is not read.
+static inline bool native_rests(const native_connection *connection)
+{
+    return native_role_rests(&native_of(connection->owner)->roles[connection->role]) ||
+           connection->throttled || connection->paused;
+}
+
 /// pressure.c
 /// Reads this connection, or not, as its role and what waits for it have it.
 void native_read_or_rest(native_connection *);
 void native_role_read_or_rest(transport *, transport_role);
+void native_pause(native_connection *, bool paused);
 /// Stops or resumes reading clients and engines, by what waits for engines and for the monitor.
 void native_push_back(transport *);
 /// May close the connection.
@@ -260,7 +272,7 @@ static inline void native_account(native_connection *connection)
 /// That `bytes` came of a message that is not whole. May close this connection, or another.
 void native_unfinished_change(native_connection *, uint64_t bytes);
 /// One ready peer of a bound address more, or less.
-void native_count_peer(native_connection *, int32_t change);
+void native_count_peer(transport *, transport_role, int32_t change);
 
 /// limits.c: the defaults where `given` is 0, and what can be had where it is too much.
 transport_limits native_limits(const transport_limits *given);

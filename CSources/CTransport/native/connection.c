@@ -93,7 +93,7 @@ static const char *host_ready(native_peer *peer, native_bytes identity)
         return reason;
     connection->ready = true;
     native_ring_add(&role->ring, connection);
-    native_count_peer(connection, 1);
+    native_count_peer(self, (transport_role)connection->role, 1);
     role->failures = 0;
     if (native_role_rests(role))
         native_read_or_rest(connection);
@@ -191,7 +191,7 @@ void native_connection_close(native_connection *connection, const char *reason)
         if (body->hooks && body->hooks->left)
             body->hooks->left(connection);
         native_ring_remove(&role->ring, connection);
-        native_count_peer(connection, -1);
+        native_count_peer(self, (transport_role)connection->role, -1);
     } else {
         native_handshake_end(connection);
     }

@@ -49,9 +49,8 @@ void native_heartbeat_promise(native_connection *connection, uint32_t tenths)
 /// Keeps, ends or closes; the connection may be gone afterwards.
 static void judge(native_connection *connection, uint64_t now_ns)
 {
-    const native_role *role = &native_of(connection->owner)->roles[connection->role];
     // Whom we do not read may have spoken.
-    bool unheard = !connection->heard && !native_role_rests(role) && !connection->throttled;
+    bool unheard = !connection->heard && !native_rests(connection);
     if (connection->heard)
         native_heartbeat_end(connection);
     else if (unheard && connection->silent_end_ns <= now_ns)

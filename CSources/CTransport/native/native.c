@@ -297,6 +297,13 @@ static void body_pause(transport *self, transport_role which, bool paused)
     native_role_read_or_rest(self, which);
 }
 
+static void body_pause_peer(transport *self, transport_role which, atom peer, bool paused)
+{
+    native_connection *connection = native_route_find(native_of(self), which, peer);
+    if (connection)
+        native_pause(connection, paused);
+}
+
 static const char *body_endpoint(const transport *self, transport_role which)
 {
     return native_of(self)->roles[which].endpoint;
@@ -314,6 +321,7 @@ const transport_ops TRANSPORT_NATIVE_OPS = {
     .gather = native_gather,
     .send_all = native_send_all,
     .pause = body_pause,
+    .pause_peer = body_pause_peer,
     .endpoint = body_endpoint,
     .next_notice = native_next_notice,
 };

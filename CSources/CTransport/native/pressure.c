@@ -9,7 +9,8 @@
 ///     the monitor     monitor_bytes_max          no client is read
 ///                     2 * monitor_bytes_max      nor is any engine
 ///
-/// What waits for one engine is looked at when it is to be sent more (send.c).
+/// What waits for one engine is looked at when it is to be sent more (send.c); an engine on a lane
+/// is told of (`crowded`).
 ///
 /// Invariant: `waiting_bytes` is the sum of what the open connections of a role have queued, as of
 /// their last flush.
@@ -28,10 +29,16 @@ static bool is_over(bool was_over, uint64_t bytes, uint64_t bytes_max)
 
 void native_read_or_rest(native_connection *connection)
 {
-    const native_role *role = &native_of(connection->owner)->roles[connection->role];
     native_streams(connection->owner)
-        ->pause(connection->owner->reactor, connection->fd,
-                native_role_rests(role) || connection->throttled);
+        ->pause(connection->owner->reactor, connection->fd, native_rests(connection));
+}
+
+void native_pause(native_connection *connection, bool paused)
+{
+    if (connection->paused == paused)
+        return;
+    connection->paused = paused;
+    native_read_or_rest(connection);
 }
 
 void native_role_read_or_rest(transport *self, transport_role which)
@@ -97,6 +104,18 @@ void native_push_back(transport *self)
     push(self, TRANSPORT_ENGINE, is_over(engines, monitor, twice(monitor_max)));
 }
 
+/// Who sends to the engine from another thread must be told.
+static void tell_crowded(native_connection *connection)
+{
+    native_body *body = native_of(connection->owner);
+    bool crowded =
+        is_over(connection->crowded, connection->output.bytes, body->limits.engine_bytes_max);
+    if (crowded == connection->crowded || !body->hooks || !body->hooks->crowded)
+        return;
+    connection->crowded = crowded;
+    body->hooks->crowded(connection, crowded);
+}
+
 void native_account_change(native_connection *connection)
 {
     transport *self = connection->owner;
@@ -105,6 +124,8 @@ void native_account_change(native_connection *connection)
     connection->counted_bytes = bytes;
     if (connection->role == TRANSPORT_MONITOR || connection->role == TRANSPORT_ENGINE)
         native_push_back(self);
+    if (connection->role == TRANSPORT_ENGINE && !connection->closing)
+        tell_crowded(connection);
     else if (connection->role == TRANSPORT_CLIENT && !connection->closing)
         throttle(connection);
 }
@@ -137,10 +158,9 @@ void native_unfinished_change(native_connection *connection, uint64_t bytes)
 }
 
 /// Nobody is accepted while there are as many peers as allowed.
-void native_count_peer(native_connection *connection, int32_t change)
+void native_count_peer(transport *self, transport_role which, int32_t change)
 {
-    transport *self = connection->owner;
-    native_role *role = &native_of(self)->roles[connection->role];
+    native_role *role = &native_of(self)->roles[which];
     uint32_t peers_max = native_of(self)->limits.peers_max;
     role->peer_count += (uint32_t)change;
     bool full = role->peer_count >= peers_max;
@@ -149,7 +169,7 @@ void native_count_peer(native_connection *connection, int32_t change)
     role->full = full;
     native_streams(self)->pause(self->reactor, role->listener, full);
     if (full)
-        native_notice(self, connection->role, "full",
+        native_notice(self, which, "full",
                       "the %s address has %u peers, as many as allowed: others have to wait",
-                      transport_role_name((transport_role)connection->role), role->peer_count);
+                      transport_role_name(which), role->peer_count);
 }

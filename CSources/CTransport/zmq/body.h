@@ -25,6 +25,9 @@
 #define LIBZMQ_HANDSHAKE_MS 30000
 /// Log lines queued for an iplogger that does not listen; more of them are dropped.
 #define LIBZMQ_LOG_HWM 1000
+/// Messages of one client that libzmq reads ahead; the rest stays in the kernel when clients are
+/// not read.
+#define LIBZMQ_CLIENT_HWM 10000
 /// A peer that vanished without a FIN is noticed after 120 + 4 * 30 s.
 #define LIBZMQ_KEEPALIVE_IDLE_S     120
 #define LIBZMQ_KEEPALIVE_COUNT      4

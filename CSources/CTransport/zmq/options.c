@@ -19,7 +19,8 @@ static bool set_text(void *socket, int option, const char *value)
 static bool set_flow(void *socket, transport_role role, const transport_config *config)
 {
     int hwm = role == TRANSPORT_LOG ? LIBZMQ_LOG_HWM : 0;
-    bool ok = set_int(socket, ZMQ_SNDHWM, hwm) && set_int(socket, ZMQ_RCVHWM, hwm) &&
+    int unread = role == TRANSPORT_CLIENT ? LIBZMQ_CLIENT_HWM : hwm;
+    bool ok = set_int(socket, ZMQ_SNDHWM, hwm) && set_int(socket, ZMQ_RCVHWM, unread) &&
               set_int(socket, ZMQ_LINGER, 0);
     if (config->frame_bytes_max > 0) {
         int64_t bytes_max =
