@@ -1,5 +1,6 @@
 #!/bin/sh
-# A flame graph of a scheduler under load, Swift, C and kernel symbols, from one command.
+# A flame graph of a scheduler under load, Swift, C and kernel symbols, from one command; and a table
+# of where a task's CPU time goes, by stage.
 #   perf/flame.sh [CANDIDATE] [yard-load options]      perf/flame.sh uring --in-flight 1024
 # CANDIDATE: uring (default), epoll, zmq, floor, pure, stock. Writes perf/results/flame-CANDIDATE.svg
 # (or $OUTPUT). Stacks come from frame pointers; CALL_GRAPH=dwarf unwinds code built without them.
@@ -26,5 +27,6 @@ if command -v swift >/dev/null; then
     swift demangle --simplified <"$work/script" >"$work/readable" 2>/dev/null &&
         mv "$work/readable" "$work/script"
 fi
+"$PYTHON" where.py "$work/script" "$work/result.json"
 "$PYTHON" flame.py "$work/script" "$work/result.json" >"$output"
 echo "wrote $output"
