@@ -111,7 +111,7 @@ extension SchedulerCore {
 
   mutating func assign(_ slot: UInt32, to engineSlot: UInt32, _ commands: inout CommandBuffer) {
     timeouts.cancel(owner: slot)
-    if options.fairClients { takeTurn(slot) }
+    if isFair { takeTurn(slot) }
     let incarnation = engineOfSlot[engineSlot]
     joinEngine(slot, incarnation)
     charge(slot, engineSlot)

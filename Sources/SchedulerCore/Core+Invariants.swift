@@ -38,7 +38,7 @@ extension SchedulerCore {
       }
       if task.queue == .plain {
         plainSeen += 1
-        if !options.fairClients && !plain.contains(task.id) {
+        if !isFair && !plain.contains(task.id) {
           return "task \(id): not in the plain queue"
         }
       }
@@ -47,7 +47,7 @@ extension SchedulerCore {
       if isTimed { timed += 1 }
     }
     if liveSeen != liveCount { return "\(liveSeen) live tasks, \(liveCount) counted" }
-    if !options.fairClients && plainSeen != plain.count {
+    if !isFair && plainSeen != plain.count {
       return "\(plainSeen) plain tasks, \(plain.count) in the queue"
     }
     if timed != timeouts.count { return "\(timed) timed tasks, \(timeouts.count) deadlines" }
@@ -162,7 +162,7 @@ extension SchedulerCore {
   /// Clients in turn: no turn is ahead of the clock by more than one start, and each ready task
   /// stands in a line.
   private func checkTurns() -> String? {
-    guard options.fairClients else {
+    guard isFair else {
       return turns.isEmpty && plainInTurn.isEmpty ? nil : "turns are kept, yet nobody has one"
     }
     for client in 0..<turns.count where turns[client] > clock + 1 {

@@ -26,7 +26,15 @@ extension SchedulerCore {
     }
   }
 
+  // Twice a task, and nearly always in vain: what is inlined only asks whether there is anything.
+
+  @inline(__always)
   private mutating func nextNewlyReady() -> TaskID? {
+    newlyReady.isEmpty ? nil : firstNewlyReady()
+  }
+
+  @inline(never)
+  private mutating func firstNewlyReady() -> TaskID? {
     while let top = newlyReady.top(turns) {
       let fate = fates[top.value]
       if fate.isLive && live[fate.slot].phase == .ready { return top }
@@ -57,11 +65,12 @@ extension SchedulerCore {
   }
 
   /// The oldest waiting task that this engine may take now, or nil.
+  @inline(__always)
   private mutating func nextWaiting(for engine: UInt32) -> TaskID? {
     guard engine != nowhere, engines[engine].isRegistered,
       loads.isAvailable(engines[engine].slot)
     else { return nil }
-    var best = options.fairClients ? nextPlainInTurn() : plain.first
+    var best = isFair ? nextPlainInTurn() : plain.first
     if let named = nextNamed(engine), isBefore(named, best) { best = named }
     if !avoidanceOfNames.isEmpty, let avoiding = nextAvoiding(engine), isBefore(avoiding, best) {
       best = avoiding
@@ -69,6 +78,7 @@ extension SchedulerCore {
     return best
   }
 
+  @inline(never)
   private mutating func nextPlainInTurn() -> TaskID? {
     while let top = plainInTurn.top(turns) {
       if isQueued(top, .plain) { return top }
@@ -77,8 +87,14 @@ extension SchedulerCore {
     return nil
   }
 
+  @inline(__always)
   private mutating func nextNamed(_ engine: UInt32) -> TaskID? {
     let record = Int(recordOfName[engines[engine].name.value])
+    return names[record].waiting.isEmpty ? nil : firstNamed(engine, record)
+  }
+
+  @inline(never)
+  private mutating func firstNamed(_ engine: UInt32, _ record: Int) -> TaskID? {
     while let top = names[record].waiting.top(turns) {
       if isQueued(top, .named) && isEligible(fates[top.value].slot, on: engine) { return top }
       names[record].waiting.pop()
@@ -95,8 +111,7 @@ extension SchedulerCore {
     for index in avoidances.indices where avoidances[index].count > 0 {
       // A stale top is older than the real one: what is too young here is so for sure. (In turn it
       // says nothing: its client may have the next turn, and nothing here.)
-      if !options.fairClients, let best, let top = avoidances[index].waiting.top(turns), best < top
-      {
+      if !isFair, let best, let top = avoidances[index].waiting.top(turns), best < top {
         continue
       }
       if avoidances[index].names.contains(name) { continue }
@@ -124,7 +139,7 @@ extension SchedulerCore {
 
   mutating func enqueuePlain(_ slot: UInt32) {
     live[slot].queue = .plain
-    guard options.fairClients else { return plain.insert(live[slot].id) }
+    guard isFair else { return plain.insert(live[slot].id) }
     if plainInTurn.needsCompaction {
       var queue = TaskQueue()
       swap(&queue, &plainInTurn)
@@ -209,7 +224,7 @@ extension SchedulerCore {
   mutating func leaveQueue(_ slot: UInt32) {
     switch live[slot].queue {
     case .none: return
-    case .plain: if !options.fairClients { plain.remove(live[slot].id) }
+    case .plain: if !isFair { plain.remove(live[slot].id) }
     case .named: break
     case .avoiding:
       let index = Int(live[slot].avoidance)

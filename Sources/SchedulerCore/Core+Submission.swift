@@ -32,7 +32,7 @@ extension SchedulerCore {
 
   mutating func makeLive(_ event: Event) -> UInt32 {
     let task = LiveTask(event)
-    if options.fairClients { noteClient(event.client) }
+    if isFair { noteClient(event.client) }
     let slot: UInt32
     if freeLive == nowhere {
       slot = UInt32(live.count)

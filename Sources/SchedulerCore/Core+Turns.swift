@@ -14,7 +14,7 @@
 extension SchedulerCore {
   @inline(__always)
   func entry(_ slot: UInt32) -> TaskQueue.Entry {
-    TaskQueue.Entry(task: live[slot].id, line: options.fairClients ? line(slot) : nil)
+    TaskQueue.Entry(task: live[slot].id, line: isFair ? line(slot) : nil)
   }
 
   func entry(of task: TaskID) -> TaskQueue.Entry { entry(fates[task.value].slot) }
@@ -39,7 +39,7 @@ extension SchedulerCore {
   @inline(__always)
   func isBefore(_ task: TaskID, _ other: TaskID?) -> Bool {
     guard let other else { return true }
-    return options.fairClients ? isBeforeInTurn(task, other) : task < other
+    return isFair ? isBeforeInTurn(task, other) : task < other
   }
 
   private func isBeforeInTurn(_ task: TaskID, _ other: TaskID) -> Bool {

@@ -30,8 +30,10 @@ public struct CoreOptions: Sendable {
 
 public struct SchedulerCore: ~Copyable {
   let options: CoreOptions
-  /// Beside `options`: testing the existential there copies it.
+  /// Beside `options`: testing the existential there copies it, and so does reading what is asked
+  /// for each task.
   let hasLoadPolicy: Bool
+  let isFair: Bool
   var random: RandomBits
   var now_ns: UInt64 = 0
 
@@ -82,6 +84,7 @@ public struct SchedulerCore: ~Copyable {
   public init(_ options: CoreOptions) {
     self.options = options
     hasLoadPolicy = options.loadPolicy != nil
+    isFair = options.fairClients
     random = RandomBits(seed: options.seed)
     loads = LoadVector(scheme: options.scheme, hwm: options.hwm)
   }

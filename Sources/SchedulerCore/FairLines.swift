@@ -11,7 +11,7 @@
 /// Invariant: no line is empty; a line's turn is at most its client's; `lines` is a heap by what
 /// the lines say, and `places[lines[i].client] == i`.
 
-struct FairLines {
+final class FairLines {
   private struct Line {
     var client: ClientName
     var turn: UInt64
@@ -25,10 +25,14 @@ struct FairLines {
   private var lines: [Line] = []
   private var places: [ClientName: Int] = [:]
   private(set) var count = 0
+  /// Compact when this many entries are reached; twice what the last compaction left.
+  private var compactionCount = 64
+
+  var needsCompaction: Bool { count >= compactionCount }
 
   var all: [TaskID] { lines.flatMap { $0.tasks.all } }
 
-  mutating func push(_ task: TaskID, of client: ClientName, turn: UInt64) {
+  func push(_ task: TaskID, of client: ClientName, turn: UInt64) {
     count += 1
     if let place = places[client] {
       lines[place].tasks.push(task)
@@ -43,7 +47,7 @@ struct FairLines {
   }
 
   /// The oldest task of the client whose turn it is; `turns` by client.
-  mutating func top(_ turns: borrowing PlainArray<UInt64>) -> TaskID? {
+  func top(_ turns: borrowing PlainArray<UInt64>) -> TaskID? {
     while let first = lines.first {
       let turn = turns[first.client.value]
       if first.turn == turn { return first.tasks.top }
@@ -54,7 +58,7 @@ struct FairLines {
   }
 
   /// Takes away what `top` gave.
-  mutating func pop() {
+  func pop() {
     guard !lines.isEmpty else { return }
     count -= 1
     lines[0].tasks.pop()
@@ -67,7 +71,7 @@ struct FairLines {
   }
 
   /// Keeps one entry of each task for which `isLive` holds.
-  mutating func compact(_ isLive: (TaskID) -> Bool) {
+  func compact(_ isLive: (TaskID) -> Bool) {
     for index in lines.indices { lines[index].tasks.compact(isLive) }
     lines.removeAll { $0.tasks.isEmpty }
     lines.sort { $0.isBefore($1) }  // sorted, therefore a heap
@@ -77,15 +81,16 @@ struct FairLines {
       places[line.client] = index
       count += line.tasks.count
     }
+    compactionCount = max(64, 2 * count)
   }
 
-  private mutating func swapLines(_ a: Int, _ b: Int) {
+  private func swapLines(_ a: Int, _ b: Int) {
     lines.swapAt(a, b)
     places[lines[a].client] = a
     places[lines[b].client] = b
   }
 
-  private mutating func siftUp(_ start: Int) {
+  private func siftUp(_ start: Int) {
     var child = start
     while child > 0 {
       let parent = (child - 1) / 2
@@ -96,7 +101,7 @@ struct FairLines {
     places[lines[child].client] = child
   }
 
-  private mutating func siftDown(_ start: Int) {
+  private func siftDown(_ start: Int) {
     var parent = start
     while true {
       var child = 2 * parent + 1

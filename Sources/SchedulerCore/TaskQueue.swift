@@ -3,13 +3,12 @@
 ///
 /// Entries are hints, as TaskHeap says.
 ///
-/// Invariant: one of the two is empty, and it is the same one in all queues of a core.
+/// Invariant: one of the two is empty, and it is the same one in all queues of a core. Owned by one
+/// variable: a copy would share the lines.
 
 struct TaskQueue {
   private var byAge = TaskHeap()
   private var byClient: FairLines?
-  /// Compact when `byClient` reaches so many entries; twice what the last compaction left.
-  private var compactionCount = 64
 
   /// What is pushed: a task, and when it is served.
   struct Entry {
@@ -21,9 +20,7 @@ struct TaskQueue {
   var isEmpty: Bool { byAge.isEmpty && byClient == nil }
   /// In no useful order.
   var all: [TaskID] { byClient?.all ?? byAge.all }
-  var needsCompaction: Bool {
-    if let byClient { byClient.count >= compactionCount } else { byAge.needsCompaction }
-  }
+  var needsCompaction: Bool { byClient?.needsCompaction ?? byAge.needsCompaction }
 
   @inline(__always)
   mutating func push(_ entry: Entry) {
@@ -33,20 +30,30 @@ struct TaskQueue {
 
   @inline(never)
   private mutating func push(_ task: TaskID, _ client: ClientName, _ turn: UInt64) {
-    if byClient == nil { byClient = FairLines() }
-    byClient?.push(task, of: client, turn: turn)
+    let lines = byClient ?? FairLines()
+    byClient = lines
+    lines.push(task, of: client, turn: turn)
   }
 
   /// Who is served next; `turns` by client.
   @inline(__always)
-  mutating func top(_ turns: borrowing PlainArray<UInt64>) -> TaskID? {
-    byClient == nil ? byAge.top : byClient?.top(turns)
+  func top(_ turns: borrowing PlainArray<UInt64>) -> TaskID? {
+    if byClient == nil { return byAge.top }
+    return topInTurn(turns)
   }
+
+  @inline(never)
+  private func topInTurn(_ turns: borrowing PlainArray<UInt64>) -> TaskID? { byClient?.top(turns) }
 
   /// Takes away what `top` gave.
   @inline(__always)
   mutating func pop() {
     if byClient == nil { return byAge.pop() }
+    popInTurn()
+  }
+
+  @inline(never)
+  private mutating func popInTurn() {
     byClient?.pop()
     if byClient?.count == 0 { byClient = nil }
   }
@@ -55,7 +62,6 @@ struct TaskQueue {
   mutating func compact(_ isLive: (TaskID) -> Bool) {
     byAge.compact(isLive)
     byClient?.compact(isLive)
-    compactionCount = max(64, 2 * (byClient?.count ?? 0))
     if byClient?.count == 0 { byClient = nil }
   }
 

@@ -158,7 +158,7 @@ struct FairClientsTests {
     var dice = Dice(seed: seed)
     var turns = PlainArray<UInt64>()
     turns.extend(to: 8, with: 0)
-    var lines = FairLines()
+    let lines = FairLines()
     var plain: [(client: UInt32, task: UInt32)] = []
     for _ in 0..<6000 {
       switch dice.below(10) {

@@ -227,7 +227,8 @@ def test_8_fair_clients(rigs):
             waits.append(starts_until(rig, header, single))
     # The task that runs when ours comes, and the flood's turn.
     assert max(waits) <= 2, waits
-    rig.traffic.abandon() if FLOOD > 100_000 else answer_all(rig, flood, FLOOD)
+    if FLOOD <= 100_000:  # what is left otherwise ends with the scheduler
+        answer_all(rig, flood, FLOOD)
 
 
 def test_8_without_fair_clients_age_decides(rigs):
