@@ -226,6 +226,17 @@ bool transport_next_notice(transport *self, char *text, size_t text_size)
     return self->ops->next_notice && self->ops->next_notice(self, text, text_size);
 }
 
+void transport_read_departures(const transport *self, transport_departures *out)
+{
+    *out = (transport_departures){0};
+    self->ops->departures(self, out);
+}
+
+bool transport_is_heard(const transport *self)
+{
+    return self->ops->heard(self);
+}
+
 void transport_read_counters(const transport *self, transport_counters *out)
 {
     *out = self->counters;

@@ -45,10 +45,7 @@ extension Exchange {
   }
 
   private mutating func restore() throws(JournalFailure) {
-    let found = journal.found
-    state.sending = found.sending_sequence
-    state.leaving = found.sent_sequence
-    state.sent = found.sent_sequence
+    state.departures.begin(sent: journal.found.sent_sequence)
     let ledger = unsafe journal.ledger
     let engines = unsafe restoreEngines(ledger)
     var next: UInt32 = 0

@@ -52,7 +52,7 @@ public struct Exchange: ~Copyable {
   // Destroyed in this order: the journal's thread wakes the transport, and the transport gives its
   // messages back to the tables.
   var journal: Journal
-  var state = JournalState()
+  var state: JournalState
   var transport: Transport
   var tables: Tables
   var composer: Composer
@@ -97,6 +97,7 @@ public struct Exchange: ~Copyable {
     tracktask = tables.intern("tracktask")
     fenceName = tables.intern("yardmaster")
     self.journal = journal
+    state = JournalState(isLibzmq: options.transport.body == .zmq)
     self.transport = transport
     self.tables = tables
     self.composer = composer
@@ -185,7 +186,9 @@ public struct Exchange: ~Copyable {
       default: unsafe spent.append(event.message)
       }
     case TRANSPORT_UNDELIVERABLE: unsafe ingestUndeliverable(event)
-    case TRANSPORT_SUBSCRIBED: signals.insert(.subscribed)
+    case TRANSPORT_SUBSCRIBED:
+      signals.insert(.subscribed)
+      tellUnheard()
     case TRANSPORT_WAKE: signals.insert(.woken)
     case TRANSPORT_PARENT_GONE: signals.insert(.parentGone)
     default: break

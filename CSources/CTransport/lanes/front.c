@@ -292,6 +292,16 @@ static const char *body_endpoint(const transport *self, transport_role role)
     return TRANSPORT_NATIVE_OPS.endpoint(self, role);
 }
 
+static void body_departures(const transport *self, transport_departures *out)
+{
+    TRANSPORT_NATIVE_OPS.departures(self, out);
+}
+
+static bool body_heard(const transport *self)
+{
+    return TRANSPORT_NATIVE_OPS.heard(self);
+}
+
 const transport_ops TRANSPORT_LANES_OPS = {
     .name = "native, I/O lanes",
     .open = body_open,
@@ -305,5 +315,7 @@ const transport_ops TRANSPORT_LANES_OPS = {
     .send_all = native_send_all,
     .pause = body_pause,
     .endpoint = body_endpoint,
+    .departures = body_departures,
+    .heard = body_heard,
     .next_notice = native_next_notice,
 };

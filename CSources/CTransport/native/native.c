@@ -5,8 +5,10 @@
 ///
 /// Invariant: a body exists with everything open, or not at all.
 #include <errno.h>
+#include <linux/sockios.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "body.h"
@@ -302,6 +304,26 @@ static const char *body_endpoint(const transport *self, transport_role which)
     return native_of(self)->roles[which].endpoint;
 }
 
+static void body_departures(const transport *self, transport_departures *out)
+{
+    const native_body *body = native_of(self);
+    const native_connection *hub = body->roles[TRANSPORT_MONITOR].ring;
+    int in_kernel = 0;
+    out->handed = body->published_bytes;
+    if (!hub)
+        return;
+    // What the hub's kernel has acknowledged is read even when we are killed.
+    if (ioctl(hub->fd, SIOCOUTQ, &in_kernel) != 0)
+        in_kernel = 0;
+    out->unconfirmed = hub->output.bytes + (uint64_t)in_kernel;
+}
+
+static bool body_heard(const transport *self)
+{
+    const native_role *monitor = &native_of(self)->roles[TRANSPORT_MONITOR];
+    return !monitor->exists || (monitor->ring && native_topics_any(&monitor->ring->topics));
+}
+
 const transport_ops TRANSPORT_NATIVE_OPS = {
     .name = "native",
     .open = body_open,
@@ -315,5 +337,7 @@ const transport_ops TRANSPORT_NATIVE_OPS = {
     .send_all = native_send_all,
     .pause = body_pause,
     .endpoint = body_endpoint,
+    .departures = body_departures,
+    .heard = body_heard,
     .next_notice = native_next_notice,
 };

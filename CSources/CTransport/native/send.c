@@ -180,8 +180,11 @@ static void publish(transport *self, const transport_send *send)
     native_bytes topic = out.prefix_count ? out.prefix[0] : (native_bytes){0};
     if (out.prefix_count == 0 && out.source)
         topic = frame_of(&out, out.first);
-    if (native_topics_match(&connection->topics, topic))
-        native_queue(connection, &out);
+    if (!native_topics_match(&connection->topics, topic))
+        return;
+    native_queue(connection, &out);
+    if (send->role == TRANSPORT_MONITOR)
+        native_of(self)->published_bytes += out.size;
 }
 
 static void keep_pending(transport *self, const transport_send *send)
