@@ -232,6 +232,11 @@ void transport_read_departures(const transport *self, transport_departures *out)
     self->ops->departures(self, out);
 }
 
+int32_t transport_hang_up(transport *self, transport_role role)
+{
+    return self->ops->hang_up ? self->ops->hang_up(self, role) : -1;
+}
+
 bool transport_is_heard(const transport *self)
 {
     return self->ops->heard(self);

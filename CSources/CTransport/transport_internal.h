@@ -45,6 +45,8 @@ typedef struct transport_ops {
     void (*send_all)(transport *, const transport_send *, uint32_t count);
     void (*pause)(transport *, transport_role, bool paused);
     const char *(*endpoint)(const transport *, transport_role);
+    /// May be NULL: a body that cannot.
+    int32_t (*hang_up)(transport *, transport_role);
     void (*departures)(const transport *, transport_departures *);
     bool (*heard)(const transport *);
     /// May be NULL: a body that has nothing to say.

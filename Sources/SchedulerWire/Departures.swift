@@ -13,6 +13,8 @@ import CTransport
 struct Departures {
   /// Between two looks.
   let pause_ns: UInt64
+  /// Whether the link says what is unconfirmed.
+  let isExact: Bool
   /// Records up to it are told no more.
   private(set) var sent: UInt64 = 0
   private(set) var released: UInt64 = 0
@@ -22,7 +24,10 @@ struct Departures {
   /// Something could not be kept for the hub: only the next life can tell it.
   private var isFrozen = false
 
-  init(pause_ns: UInt64) { self.pause_ns = pause_ns }
+  init(pause_ns: UInt64, isExact: Bool = true) {
+    self.pause_ns = pause_ns
+    self.isExact = isExact
+  }
 
   /// A start: what a former life has sent.
   mutating func begin(sent: UInt64) {
@@ -54,7 +59,7 @@ struct Departures {
 
   /// The end: everything has been released. True when all of it has left.
   mutating func end(_ link: transport_departures, isKept: Bool) -> Bool {
-    guard !isFrozen && !isKept && link.unconfirmed == 0 else { return false }
+    guard isExact && !isFrozen && !isKept && link.unconfirmed == 0 else { return false }
     sent = released
     return true
   }

@@ -18,6 +18,10 @@ struct JournalState: ~Copyable {
   static let hubWait_ns: UInt64 = 5_000_000_000
   /// How long an engine that could not be asked is let alone.
   static let askAgainAfter_ns: UInt64 = 1_000_000_000
+  /// How long an engine may take to answer a fence before it is asked again; doubled each time,
+  /// because it may just be busy.
+  static let refenceMin_ns: UInt64 = 1_000_000_000
+  static let refenceMax_ns: UInt64 = 64_000_000_000
 
   var held = HeldTurns()
   var unheard = UnheardRecords()
@@ -31,11 +35,20 @@ struct JournalState: ~Copyable {
   /// Engines that were announced, have not connected, and are asked again.
   var unasked: [atom] = []
   var askAgain_ns = UInt64.max
+  /// When engines that have not answered for what was restored there are asked once more.
+  var refence_ns = UInt64.max
+  var refencePause_ns = JournalState.refenceMin_ns
+  /// An orderly end has begun: nothing is assigned any more, what would have been is counted.
+  var isLeaving = false
+  var unassignedCount = 0
+  /// Clients have been told that no more comes: replies wait for the next life.
+  var parksReplies = false
   /// Engines that are known to answer a fence, by atom.
   var answersFences: [Bool] = []
 
   init(isLibzmq: Bool = false) {
-    departures = Departures(pause_ns: isLibzmq ? Self.leaveLibzmq_ns : Self.leave_ns)
+    departures = Departures(
+      pause_ns: isLibzmq ? Self.leaveLibzmq_ns : Self.leave_ns, isExact: !isLibzmq)
   }
 }
 
@@ -76,7 +89,8 @@ extension Exchange {
   ) -> atom {
     let client = unsafe message_get(tables.messages, command.message.value)!.pointee.origin
     let recovered = tables.note(of: command.message.value).recovered
-    let address = recovered == 0 ? client : state.clients[recovered].address
+    let known = recovered == 0 ? client : state.clients[recovered].address
+    let address = state.parksReplies ? ATOM_NONE : known
     let isCompleted = command.kind == .deliver && command.outcome == .completed
     var flags = isCompleted ? JOURNAL_FLAG_COMPLETED.rawValue : 0
     if address == ATOM_NONE { flags |= JOURNAL_FLAG_PARKED.rawValue }
@@ -85,7 +99,7 @@ extension Exchange {
       JOURNAL_FINISHED, flags: flags, command.task.value, name: tables.bytes(of: engine),
       id: tables.bytes(of: client), frames: message.pointee.frames + firstFrame,
       count: Int(message.pointee.frame_count) - firstFrame)
-    if address == ATOM_NONE {
+    if address == ATOM_NONE && !state.parksReplies {
       unsafe message_retain(tables.messages, reply)
       park(
         ParkedReply(
@@ -214,7 +228,8 @@ extension Exchange {
     askAgain()
     if outbox.count > 0 || !spent.isEmpty { flushThroughJournal() }
     return min(
-      state.departures.deadline_ns, state.clients.retryAt_ns, state.askAgain_ns)
+      state.departures.deadline_ns, state.clients.retryAt_ns, state.askAgain_ns,
+      state.refence_ns)
   }
 
   /// Everything is written, and what rests on it is handed over; the journal is closed.
@@ -232,53 +247,5 @@ extension Exchange {
     state.held.abandon(tables)
     state.unheard.removeAll(tables)
     state.clients.removeAll(tables)
-  }
-
-  // MARK: fences
-
-  /// Asks an engine to answer once it has answered everything before.
-  mutating func sendFence(to engine: atom) {
-    let message = composer.fence(tables)
-    outbox.append(
-      transport_send(
-        TRANSPORT_ENGINE, to: engine, message, prefix: (fenceName, 0, 0), prefixCount: 1,
-        tag: TASK_ID_NONE))
-    spent.append(message)
-  }
-
-  /// A fence could not be handed to its engine.
-  mutating func takeBackFence(of engine: atom) {
-    state.unasked.append(engine)
-    state.askAgain_ns = now_ns + JournalState.askAgainAfter_ns
-  }
-
-  private mutating func askAgain() {
-    guard now_ns >= state.askAgain_ns else { return }
-    for engine in state.unasked where !hasLeft[Int(engine)] { sendFence(to: engine) }
-    state.unasked.removeAll()
-    state.askAgain_ns = .max
-  }
-
-  /// A reply about no task of ours: is it the answer to a fence? Then it is taken care of.
-  mutating func takeFence(_ event: transport_event, _ id: scan_span) -> Bool {
-    guard unsafe composer.isOurs(UnsafeRawBufferPointer(start: id.data, count: Int(id.size)))
-    else { return false }
-    let engine = unsafe event.peer
-    guard Int(engine) < isEngineName.count, isEngineName[Int(engine)] else { return false }
-    unsafe spent.append(event.message)
-    var fenced = Event(.fenced)
-    fenced.engine = EngineName(engine)
-    events.append(fenced)
-    noteFences(engine, isNew: true)
-    return true
-  }
-
-  mutating func noteFences(_ engine: atom, isNew: Bool) {
-    let missing = Int(engine) + 1 - state.answersFences.count
-    if missing > 0 { state.answersFences += Array(repeating: false, count: max(64, missing)) }
-    if isNew && !state.answersFences[Int(engine)] {
-      unsafe journal.append(JOURNAL_FENCES, JOURNAL_TASK_NONE, name: tables.bytes(of: engine))
-    }
-    state.answersFences[Int(engine)] = true
   }
 }

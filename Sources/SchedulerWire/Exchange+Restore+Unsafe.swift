@@ -37,6 +37,7 @@ extension Exchange {
     intake.reset()
     try restore()
     core.finishRestore(commands: &commands)
+    state.refence_ns = now_ns + state.refencePause_ns
     carryOut()
     flushThroughJournal()
     transport.pause(TRANSPORT_CLIENT, state.clientsPaused)

@@ -243,6 +243,7 @@ public struct Exchange: ~Copyable {
   public func report() -> ExchangeReport {
     var report = tally
     report.core = core.report()
+    report.core.running -= state.unassignedCount
     for (index, reason) in DropReason.allCases.enumerated() where drops[index].count > 0 {
       report.drops[reason] = drops[index].count
     }

@@ -124,6 +124,28 @@ def test_an_engine_that_answers_no_fence_has_its_time(transport):
         assert client.reply().parent_id == msg_id
 
 
+def test_a_fence_that_is_lost_is_sent_again(transport):
+    with lives(transport) as cluster:
+        engine = cluster.engine(b"engine-a")
+        cluster.start()
+        client = cluster.client(identity=b"client")
+        msg_id = client.submit()["msg_id"]
+        engine.answer(engine.task())  # from now on it is known to answer fences
+        assert task_of(engine).msg_id == msg_id
+        cluster.see("tracktask", msg_id)
+        cluster.kill()
+        cluster.start()
+        # Its link breaks with the fence on it, and the task it had is gone, too.
+        assert engine.task().message.header["msg_type"] == "kernel_info_request"
+        engine.close()
+        cluster.engines.remove(engine)
+        again = cluster.engine(b"engine-a")
+        task = task_of(again)
+        assert task.msg_id == msg_id
+        again.answer(task)
+        assert client.reply().parent_id == msg_id
+
+
 def test_an_engine_that_is_gone_passes_its_task_on(transport):
     with lives(transport) as cluster:
         engine = cluster.engine(b"engine-a")

@@ -210,6 +210,12 @@ void transport_send_all(transport *, const transport_send *sends, uint32_t count
 /// Stops or resumes reading a role (back-pressure; waiting for the monitor's subscription).
 void transport_pause(transport *, transport_role role, bool paused);
 
+/// Ends a bound role so that nothing is lost on the way: nobody is accepted any more; each peer is
+/// told that no more comes once what waits for it has left, and is read until it hangs up. What is
+/// sent to it later is dropped (CLIENT) or held (ENGINE). To be called once a turn until it returns
+/// 0: the peers that have not hung up. -1: this body cannot (libzmq, I/O threads).
+int32_t transport_hang_up(transport *, transport_role);
+
 /// Wakes a sleeping turn. Safe from any thread and from a signal handler.
 void transport_wake(transport *);
 /// Reports TRANSPORT_PARENT_GONE when this process ends. 0, or -errno (ESRCH: already gone).

@@ -131,6 +131,7 @@ struct native_connection {
     bool dirty;   ///< in the dirty list
     bool sending;
     bool broken;    ///< out of memory while queueing: to be closed
+    bool hung_up;   ///< it has been told that no more comes
     bool throttled; ///< a client that is not read: too much waits for it
     bool heard;     ///< since its last promise to speak
 };
