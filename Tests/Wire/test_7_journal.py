@@ -6,7 +6,6 @@ stay and reconnect by themselves, as stock ones do.
 
 from __future__ import annotations
 
-import resource
 import time
 
 import pytest
@@ -294,16 +293,3 @@ def test_a_second_scheduler_is_refused(transport):
         )
         assert other.wait() == 74
         assert f"in use by another scheduler (process {cluster.scheduler.pid})" in other.log()
-
-
-def test_a_full_disk_ends_the_scheduler(transport):
-    with lives(transport) as cluster:
-        cluster.start()
-        resource.prlimit(cluster.scheduler.pid, resource.RLIMIT_FSIZE, (64 * 1024, 64 * 1024))
-        client = cluster.client()
-        for _ in range(50):
-            client.submit(buffers=[b"x" * 10_000])
-        assert cluster.scheduler.wait() == 74
-        assert "File too large; make room there and start again" in cluster.scheduler.log()
-        cluster.start()
-        cluster.scheduler.wait_for_log("the journal in .* knows")
