@@ -135,7 +135,7 @@ let package = Package(
     tests("CTransportTests", ["CTransport", "CBase", "CZeroMQ", "CTransportSupport"]),
     tests("CJournalTests", ["CJournal"]),
     tests("SchedulerCoreTests", ["SchedulerCore", "PlainModel"]),
-    tests("SchedulerWireTests", ["SchedulerWire"]),
+    tests("SchedulerWireTests", ["SchedulerWire", "CTransport"]),
     .target(
       name: "CSimulatorSupport", path: "Tests/CSimulatorSupport", cSettings: cStrict),
     tests(

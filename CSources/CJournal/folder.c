@@ -23,6 +23,12 @@ void folder_name(char out[NAME_SIZE_MAX], uint64_t number, const char *suffix)
     snprintf(out, NAME_SIZE_MAX, "%0*" PRIx64 ".%s", NUMBER_DIGITS, number, suffix);
 }
 
+bool folder_is_gone(int fd)
+{
+    struct stat status;
+    return fstat(fd, &status) == 0 && status.st_nlink == 0;
+}
+
 void folder_complain(journal_error *out, const char *folder, const char *name, const char *what,
                      int error)
 {
@@ -33,12 +39,18 @@ void folder_complain(journal_error *out, const char *folder, const char *name, c
         remedy = "; give a folder that can be written";
     else if (error == ENOSPC || error == EDQUOT || error == EFBIG)
         remedy = "; make room there and start again";
+    else if (error == EIO)
+        remedy = "; the disk fails: see the kernel's log, and start again on one that works";
+    else if (error == ENOLINK)
+        remedy = ". It was deleted while the scheduler ran: put it back from a copy, or start "
+                 "without its tasks";
     else if (error == ENOENT)
         remedy = "; its parent folder must be there";
     else if (error == ENOTDIR || error == EEXIST)
         remedy = "; give a folder of its own";
+    // ENOLINK is our own use of it: its text would speak of networks.
     snprintf(out->text, sizeof out->text, "the journal in %s: cannot %s%s%s: %s%s", folder, what,
-             name[0] ? " " : "", name, strerror(error), remedy);
+             name[0] ? " " : "", name, error == ENOLINK ? "gone" : strerror(error), remedy);
 }
 
 static bool lock(journal *self, journal_error *error)

@@ -117,6 +117,8 @@ void folder_name(char out[NAME_SIZE_MAX], uint64_t number, const char *suffix);
 /// Says why a call on the folder or a file of it failed; `error` is an errno.
 void folder_complain(journal_error *, const char *folder, const char *name, const char *what,
                      int error);
+/// Whether the open file has been deleted: what is written to it is gone with this process.
+bool folder_is_gone(int fd);
 bool folder_open(journal *, journal_error *);
 bool folder_map_sent(journal *, journal_error *);
 

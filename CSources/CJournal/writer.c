@@ -148,6 +148,11 @@ static void take_write(writer *w)
     w->written += (uint64_t)w->io.write_result;
     if (w->written < w->writing->size)
         return; // it is written on once the sync that was linked to it has come back
+    if (folder_is_gone(self->segment_fd)) {
+        // Writing works, and keeps nothing: nobody may be promised anything.
+        writer_fail(self, "find its files", ENOLINK);
+        return;
+    }
     self->segment_size += w->writing->size;
     atomic_store_explicit(&self->written_sequence, w->writing->last_sequence, memory_order_release);
     if (w->dirty_since_ns == 0)

@@ -234,6 +234,22 @@ bool transport_next_notice(transport *self, char *text, size_t text_size)
     return self->ops->next_notice && self->ops->next_notice(self, text, text_size);
 }
 
+void transport_read_departures(const transport *self, transport_departures *out)
+{
+    *out = (transport_departures){0};
+    self->ops->departures(self, out);
+}
+
+int32_t transport_hang_up(transport *self, transport_role role)
+{
+    return self->ops->hang_up ? self->ops->hang_up(self, role) : -1;
+}
+
+bool transport_is_heard(const transport *self)
+{
+    return self->ops->heard(self);
+}
+
 void transport_read_counters(const transport *self, transport_counters *out)
 {
     *out = self->counters;

@@ -47,6 +47,10 @@ typedef struct transport_ops {
     /// May be NULL: a body that cannot.
     void (*pause_peer)(transport *, transport_role, atom peer, bool paused);
     const char *(*endpoint)(const transport *, transport_role);
+    /// May be NULL: a body that cannot.
+    int32_t (*hang_up)(transport *, transport_role);
+    void (*departures)(const transport *, transport_departures *);
+    bool (*heard)(const transport *);
     /// May be NULL: a body that has nothing to say.
     bool (*next_notice)(transport *, char *text, size_t text_size);
 } transport_ops;

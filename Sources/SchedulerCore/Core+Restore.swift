@@ -144,6 +144,18 @@ extension SchedulerCore {
 
   // MARK: nobody answers
 
+  /// Engines that answer fences and have not yet answered for what was restored there.
+  public func unansweredEngines() -> [EngineName] {
+    var unanswered: [EngineName] = []
+    for index in 0..<names.count where names[index].answersFences {
+      let incarnation = names[index].incarnation
+      if incarnation != nowhere && engines[incarnation].restoredCount > 0 {
+        unanswered.append(names[index].name)
+      }
+    }
+    return unanswered
+  }
+
   mutating func fence(_ name: EngineName, _ commands: inout CommandBuffer) {
     let incarnation = incarnation(of: name)
     guard incarnation != nowhere else { return }

@@ -25,6 +25,11 @@ extension Exchange {
   }
 
   private mutating func assign(_ command: Command) {
+    if state.isLeaving {
+      // Nobody would hear its result: the next life finds it waiting.
+      state.unassignedCount += 1
+      return
+    }
     tally.assigned += 1
     let message = unsafe message_get(tables.messages, command.message.value)!
     unsafe outbox.append(

@@ -10,23 +10,23 @@ import SchedulerCore
 
 /// What an exchange with a journal keeps beside it.
 struct JournalState: ~Copyable {
-  /// What leaves the process has left it at the latest after this time, as far as one can know:
-  /// what a socket was given is not told again after a restart. Longer: more of it is told twice to
-  /// the hub, which does not mind.
+  /// How long what was given to the hub's link is counted as not there yet. Longer: more of it is
+  /// told twice after a restart, which the hub does not mind. libzmq does not say how far it is.
   static let leave_ns: UInt64 = 500_000_000
+  static let leaveLibzmq_ns: UInt64 = 5_000_000_000
   /// How long a start waits for the hub to say which engines there are.
   static let hubWait_ns: UInt64 = 5_000_000_000
   /// How long an engine that could not be asked is let alone.
   static let askAgainAfter_ns: UInt64 = 1_000_000_000
+  /// How long an engine may take to answer a fence before it is asked again; doubled each time,
+  /// because it may just be busy.
+  static let refenceMin_ns: UInt64 = 1_000_000_000
+  static let refenceMax_ns: UInt64 = 64_000_000_000
 
   var held = HeldTurns()
+  var unheard = UnheardRecords()
+  var departures: Departures
   var clients = RecoveredClients()
-  /// Records up to it were handed to sockets.
-  var sending: UInt64 = 0
-  /// The same, at `leaving_ns`.
-  var leaving: UInt64 = 0
-  var leaving_ns: UInt64 = 0
-  var sent: UInt64 = 0
   /// What was recovered has not been given to the core yet.
   var isRestoring = false
   var hubAnswered = false
@@ -37,8 +37,21 @@ struct JournalState: ~Copyable {
   /// Engines that were announced, have not connected, and are asked again.
   var unasked: [atom] = []
   var askAgain_ns = UInt64.max
+  /// When engines that have not answered for what was restored there are asked once more.
+  var refence_ns = UInt64.max
+  var refencePause_ns = JournalState.refenceMin_ns
+  /// An orderly end has begun: nothing is assigned any more, what would have been is counted.
+  var isLeaving = false
+  var unassignedCount = 0
+  /// Clients have been told that no more comes: replies wait for the next life.
+  var parksReplies = false
   /// Engines that are known to answer a fence, by atom.
   var answersFences: [Bool] = []
+
+  init(isLibzmq: Bool = false) {
+    departures = Departures(
+      pause_ns: isLibzmq ? Self.leaveLibzmq_ns : Self.leave_ns, isExact: !isLibzmq)
+  }
 }
 
 extension Exchange {
@@ -78,7 +91,8 @@ extension Exchange {
   ) -> atom {
     let client = unsafe message_get(tables.messages, command.message.value)!.pointee.origin
     let recovered = tables.note(of: command.message.value).recovered
-    let address = recovered == 0 ? client : state.clients[recovered].address
+    let known = recovered == 0 ? client : state.clients[recovered].address
+    let address = state.parksReplies ? ATOM_NONE : known
     let isCompleted = command.kind == .deliver && command.outcome == .completed
     var flags = isCompleted ? JOURNAL_FLAG_COMPLETED.rawValue : 0
     if address == ATOM_NONE { flags |= JOURNAL_FLAG_PARKED.rawValue }
@@ -87,7 +101,7 @@ extension Exchange {
       JOURNAL_FINISHED, flags: flags, command.task.value, name: tables.bytes(of: engine),
       id: tables.bytes(of: client), frames: message.pointee.frames + firstFrame,
       count: Int(message.pointee.frame_count) - firstFrame)
-    if address == ATOM_NONE {
+    if address == ATOM_NONE && !state.parksReplies {
       unsafe message_retain(tables.messages, reply)
       park(
         ParkedReply(
@@ -161,20 +175,48 @@ extension Exchange {
   mutating func releaseHeld() {
     guard let mark = state.held.ready(journal.released) else { return }
     // Before: a reply is told once at most; should we die in between, the hub alone gets it.
-    state.sending = mark.sequence
     journal.noteSending(mark.sequence)
-    state.held.release(mark, transport, tables)
+    if unsafe state.unheard.isEmpty && transport_is_heard(transport.handle) {
+      state.held.release(mark, transport, tables)
+    } else {
+      releaseUnheard(mark)
+    }
+    state.departures.release(mark.sequence)
   }
 
-  /// What was handed to sockets a while ago has left.
-  private mutating func noteSent() {
-    guard now_ns >= state.leaving_ns else { return }
-    if state.sent != state.leaving {
-      state.sent = state.leaving
-      journal.noteSent(state.sent)
+  /// The same while the hub does not listen: its records are kept for it.
+  private mutating func releaseUnheard(_ mark: HeldTurns.Mark) {
+    var lost = 0
+    for index in state.held.indices(upTo: mark) {
+      var send = state.held[index]
+      if send.role != UInt8(TRANSPORT_MONITOR.rawValue) {
+        unsafe transport_send_all(transport.handle, &send, 1)
+      } else if !state.unheard.keep(send, tables) {
+        lost += 1
+      }
     }
-    state.leaving = state.sending
-    state.leaving_ns = now_ns + JournalState.leave_ns
+    state.held.forget(mark, tables)
+    guard lost > 0 else { return }
+    state.departures.freeze()
+    log.notice(
+      .warning,
+      "the hub does not listen, and too much waits for it: the rest of its records is told after "
+        + "the next start from the journal")
+  }
+
+  /// The hub listens (again).
+  mutating func tellUnheard() {
+    guard !state.unheard.isEmpty else { return }
+    state.unheard.tell(transport, tables)
+    log.notice(.info, "the hub listens: it is told what happened meanwhile")
+  }
+
+  private mutating func lookAtDepartures() {
+    guard now_ns >= state.departures.deadline_ns else { return }
+    let link = transport.departures
+    if state.departures.look(now_ns: now_ns, link, isKept: !state.unheard.isEmpty) {
+      journal.noteSent(state.departures.sent)
+    }
   }
 
   /// Between two turns. Returns when the next turn must come at the latest.
@@ -183,12 +225,13 @@ extension Exchange {
     if let notice = journal.nextNotice() { log.notice(.warning, notice) }
     releaseHeld()
     if state.isRestoring { return try restoreIfDue() }
-    noteSent()
+    lookAtDepartures()
     tryNamedClients()
     askAgain()
     if outbox.count > 0 || !spent.isEmpty { flushThroughJournal() }
-    let leaves = state.sent != state.sending ? state.leaving_ns : UInt64.max
-    return min(leaves, state.clients.retryAt_ns, state.askAgain_ns)
+    return min(
+      state.departures.deadline_ns, state.clients.retryAt_ns, state.askAgain_ns,
+      state.refence_ns)
   }
 
   /// Everything is written, and what rests on it is handed over; the journal is closed.
@@ -199,57 +242,12 @@ extension Exchange {
       usleep(500)
     }
     flushThroughJournal()
-    journal.noteSent(state.sending)
+    if state.departures.end(transport.departures, isKept: !state.unheard.isEmpty) {
+      journal.noteSent(state.departures.sent)
+    }
     journal.close()
     state.held.abandon(tables)
+    state.unheard.removeAll(tables)
     state.clients.removeAll(tables)
-  }
-
-  // MARK: fences
-
-  /// Asks an engine to answer once it has answered everything before.
-  mutating func sendFence(to engine: atom) {
-    let message = composer.fence(tables)
-    outbox.append(
-      transport_send(
-        TRANSPORT_ENGINE, to: engine, message, prefix: (fenceName, 0, 0), prefixCount: 1,
-        tag: TASK_ID_NONE))
-    spent.append(message)
-  }
-
-  /// A fence could not be handed to its engine.
-  mutating func takeBackFence(of engine: atom) {
-    state.unasked.append(engine)
-    state.askAgain_ns = now_ns + JournalState.askAgainAfter_ns
-  }
-
-  private mutating func askAgain() {
-    guard now_ns >= state.askAgain_ns else { return }
-    for engine in state.unasked where !hasLeft[Int(engine)] { sendFence(to: engine) }
-    state.unasked.removeAll()
-    state.askAgain_ns = .max
-  }
-
-  /// A reply about no task of ours: is it the answer to a fence? Then it is taken care of.
-  mutating func takeFence(_ event: transport_event, _ id: scan_span) -> Bool {
-    guard unsafe composer.isOurs(UnsafeRawBufferPointer(start: id.data, count: Int(id.size)))
-    else { return false }
-    let engine = unsafe event.peer
-    guard Int(engine) < isEngineName.count, isEngineName[Int(engine)] else { return false }
-    unsafe spent.append(event.message)
-    var fenced = Event(.fenced)
-    fenced.engine = EngineName(engine)
-    events.append(fenced)
-    noteFences(engine, isNew: true)
-    return true
-  }
-
-  mutating func noteFences(_ engine: atom, isNew: Bool) {
-    let missing = Int(engine) + 1 - state.answersFences.count
-    if missing > 0 { state.answersFences += Array(repeating: false, count: max(64, missing)) }
-    if isNew && !state.answersFences[Int(engine)] {
-      unsafe journal.append(JOURNAL_FENCES, JOURNAL_TASK_NONE, name: tables.bytes(of: engine))
-    }
-    state.answersFences[Int(engine)] = true
   }
 }

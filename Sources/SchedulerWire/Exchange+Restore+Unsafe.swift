@@ -37,6 +37,7 @@ extension Exchange {
     intake.reset()
     try restore()
     core.finishRestore(commands: &commands)
+    state.refence_ns = now_ns + state.refencePause_ns
     carryOut()
     flushThroughJournal()
     readOrRestClients()
@@ -45,10 +46,7 @@ extension Exchange {
   }
 
   private mutating func restore() throws(JournalFailure) {
-    let found = journal.found
-    state.sending = found.sending_sequence
-    state.leaving = found.sent_sequence
-    state.sent = found.sent_sequence
+    state.departures.begin(sent: journal.found.sent_sequence)
     let ledger = unsafe journal.ledger
     let engines = unsafe restoreEngines(ledger)
     var next: UInt32 = 0

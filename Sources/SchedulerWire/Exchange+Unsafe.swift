@@ -54,7 +54,7 @@ public struct Exchange: ~Copyable {
   // Destroyed in this order: the journal's thread wakes the transport, and the transport gives its
   // messages back to the tables.
   var journal: Journal
-  var state = JournalState()
+  var state: JournalState
   var transport: Transport
   var tables: Tables
   var composer: Composer
@@ -104,6 +104,7 @@ public struct Exchange: ~Copyable {
     tracktask = tables.intern("tracktask")
     fenceName = tables.intern("yardmaster")
     self.journal = journal
+    state = JournalState(isLibzmq: options.transport.body == .zmq)
     self.transport = transport
     self.tables = tables
     self.composer = composer
@@ -201,7 +202,9 @@ public struct Exchange: ~Copyable {
       default: unsafe spent.append(event.message)
       }
     case TRANSPORT_UNDELIVERABLE: unsafe ingestUndeliverable(event)
-    case TRANSPORT_SUBSCRIBED: signals.insert(.subscribed)
+    case TRANSPORT_SUBSCRIBED:
+      signals.insert(.subscribed)
+      tellUnheard()
     case TRANSPORT_WAKE: signals.insert(.woken)
     case TRANSPORT_PARENT_GONE: signals.insert(.parentGone)
     default: break
@@ -257,6 +260,7 @@ public struct Exchange: ~Copyable {
   public func report() -> ExchangeReport {
     var report = tally
     report.core = core.report()
+    report.core.running -= state.unassignedCount
     for (index, reason) in DropReason.allCases.enumerated() where drops[index].count > 0 {
       report.drops[reason] = drops[index].count
     }

@@ -54,6 +54,15 @@ struct HeldTurns: ~Copyable {
   ) {
     unsafe transport_send_all(
       transport.handle, sends.base + firstSend, UInt32(mark.sends - firstSend))
+    forget(mark, tables)
+  }
+
+  /// The sends up to the mark, for a caller that looks at each of them; `forget` ends it.
+  func indices(upTo mark: Mark) -> Range<Int> { firstSend..<mark.sends }
+  subscript(index: Int) -> transport_send { unsafe sends.base[index] }
+
+  /// Everything up to the mark has been handed over.
+  mutating func forget(_ mark: Mark, _ tables: borrowing Tables) {
     for index in firstSpent..<mark.spent { unsafe message_release(tables.messages, spent[index]) }
     firstSend = mark.sends
     firstSpent = mark.spent

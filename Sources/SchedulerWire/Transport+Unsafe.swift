@@ -160,6 +160,12 @@ struct Transport: ~Copyable {
     }
   }
 
+  var departures: transport_departures {
+    var departures = transport_departures()
+    unsafe transport_read_departures(handle, &departures)
+    return departures
+  }
+
   var counters: transport_counters {
     var counters = transport_counters()
     unsafe transport_read_counters(handle, &counters)

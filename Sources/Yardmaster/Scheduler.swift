@@ -95,14 +95,27 @@ public final class Scheduler: Sendable {
     exchange.publishLog(log.takeUnpublished())
   }
 
-  /// With a journal, what has arrived is taken and written down: whoever sent it believes that it
-  /// has been. Until nothing has come for a moment, half a second at most.
+  /// With a journal, what peers have sent is taken and written down: whoever sent it believes that
+  /// it has been. A second and a half at most.
   private func drain(_ exchange: inout Exchange) throws {
-    let end_ns = now_ns() + 500_000_000
-    var isBusy = true
-    while isBusy && now_ns() < end_ns {
-      try exchange.wait(until: min(end_ns, now_ns() + 20_000_000))
-      isBusy = exchange.isBusy
+    exchange.beginLeaving()
+    if exchange.hangUpEngines() != nil {
+      try turns(of: &exchange, atMost_ns: 600_000_000) { $0.hangUpEngines() }
+    }
+    try turns(of: &exchange, atMost_ns: 500_000_000) { $0.hangUpClients() }
+    try turns(of: &exchange, atMost_ns: 400_000_000) { $0.hubIsBehind ? 1 : 0 }
+  }
+
+  /// Turns until nothing is left, or (nil: not known) nothing has come for a moment.
+  private func turns(
+    of exchange: inout Exchange, atMost_ns: UInt64, _ left: (inout Exchange) -> Int?
+  ) throws {
+    let end_ns = now_ns() + atMost_ns
+    var isDone = false
+    while !isDone && now_ns() < end_ns {
+      let left = left(&exchange)
+      try exchange.wait(until: min(end_ns, now_ns() + (left == nil ? 20_000_000 : 2_000_000)))
+      isDone = (left ?? 0) == 0 && !exchange.isBusy
       _ = exchange.process(now_ns: now_ns(), wall_us: wall_us())
     }
   }

@@ -6,127 +6,13 @@ stay and reconnect by themselves, as stock ones do.
 
 from __future__ import annotations
 
-import resource
-import signal
 import time
-from contextlib import contextmanager
 
 import pytest
 import zmq
-from zmq.utils.monitor import recv_monitor_message
 
-from harness.peers import Client, Engine, Hub, Silence
-from harness.process import (
-    PATIENCE_S,
-    Endpoints,
-    new_folder,
-    remove_folder,
-    start_yardmaster,
-    tcp_endpoints,
-)
-from harness.wire import Wire
-
-
-class WatchfulEngine(Engine):
-    """An engine that knows when its scheduler is gone."""
-
-    watched = zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_DISCONNECTED
-
-    def wait_lost(self) -> None:
-        while True:
-            assert self._handshakes.poll(PATIENCE_S * 1000), "the engine never lost its scheduler"
-            if recv_monitor_message(self._handshakes)["event"] == zmq.EVENT_DISCONNECTED:
-                return
-
-
-class Lives:
-    """One journal, one set of addresses, a hub and peers that outlive schedulers."""
-
-    def __init__(self, transport: str, sync: str = "5"):
-        self.folder = new_folder()
-        self.endpoints: Endpoints = tcp_endpoints()
-        self.wire = Wire()
-        self.context = zmq.Context()
-        self.hub = Hub(self.context, self.endpoints, self.wire)
-        self.peers: list = []
-        self.engines: list[Engine] = []
-        self.options = [
-            "--transport", transport, "--journal", str(self.folder / "journal"),
-            "--journal-sync", sync, "--stranded-after", "1", "--log-level", "debug",
-        ]  # fmt: skip
-        self.scheduler = None
-        self.seen: list[tuple[str, str]] = []
-        self.count = 0
-
-    def start(self, more: tuple[str, ...] = ()) -> None:
-        self.count += 1
-        self.scheduler = start_yardmaster(
-            self.endpoints, self.folder, self.wire.key, [*self.options, *more]
-        )
-        try:
-            self.hub.accept([engine.uuid for engine in self.engines])
-        except Silence as silence:
-            raise AssertionError(f"{silence}; the log is:\n{self.scheduler.log()}") from silence
-        # A SUB tells what it subscribes to only when its owner looks at it.
-        deadline = time.monotonic() + PATIENCE_S
-        while "the journal in" not in self.scheduler.log():
-            self.hub.monitor.poll(5)
-            assert time.monotonic() < deadline, self.scheduler.log()
-
-    def engine(self, uuid: bytes) -> Engine:
-        """Connected; announced by the next start, or by hub.register."""
-        engine = WatchfulEngine(self.context, self.endpoints.engine, self.wire, uuid)
-        self.engines.append(engine)
-        self.peers.append(engine)
-        return engine
-
-    def client(self, identity: bytes | None = None, wire: Wire | None = None) -> Client:
-        client = Client(self.context, self.endpoints.client, wire or self.wire, identity)
-        self.peers.append(client)
-        return client
-
-    def kill(self) -> None:
-        self.scheduler.process.send_signal(signal.SIGKILL)
-        self.scheduler.wait()
-        self.wait_lost()
-
-    def wait_lost(self) -> None:
-        """What engines send from now on waits for the next scheduler: they know that it is gone."""
-        for engine in self.engines:
-            engine.wait_lost()
-
-    def see(self, topic: str, msg_id: str) -> None:
-        """Waits until the hub has heard this about this task."""
-        while (topic, msg_id) not in self.seen:
-            seen = self.hub.seen(what=f"{topic} of {msg_id}; seen: {self.seen}")
-            self.seen.append((seen.topic, seen.task))
-
-    def close(self) -> None:
-        if self.scheduler:
-            self.scheduler.stop()
-        for peer in (*self.peers, self.hub):
-            peer.close()
-        self.context.term()
-        remove_folder(self.folder)
-
-
-def task_of(engine: Engine, answers_fences: bool = True):
-    """The next task; fences on the way are answered as ipykernel does, or ignored."""
-    while True:
-        task = engine.task()
-        if task.message.header["msg_type"] != "kernel_info_request":
-            return task
-        if answers_fences:
-            engine.answer(task)
-
-
-@contextmanager
-def lives(*arguments):
-    cluster = Lives(*arguments)
-    try:
-        yield cluster
-    finally:
-        cluster.close()
+from harness.lives import lives, task_of
+from harness.process import PATIENCE_S, start_yardmaster, tcp_endpoints
 
 
 @pytest.fixture(params=["zmq", "native"])
@@ -234,6 +120,28 @@ def test_an_engine_that_answers_no_fence_has_its_time(transport):
         again = task_of(engine, answers_fences=False)
         assert again.msg_id == msg_id
         engine.answer(again)
+        assert client.reply().parent_id == msg_id
+
+
+def test_a_fence_that_is_lost_is_sent_again(transport):
+    with lives(transport) as cluster:
+        engine = cluster.engine(b"engine-a")
+        cluster.start()
+        client = cluster.client(identity=b"client")
+        msg_id = client.submit()["msg_id"]
+        engine.answer(engine.task())  # from now on it is known to answer fences
+        assert task_of(engine).msg_id == msg_id
+        cluster.see("tracktask", msg_id)
+        cluster.kill()
+        cluster.start()
+        # Its link breaks with the fence on it, and the task it had is gone, too.
+        assert engine.task().message.header["msg_type"] == "kernel_info_request"
+        engine.close()
+        cluster.engines.remove(engine)
+        again = cluster.engine(b"engine-a")
+        task = task_of(again)
+        assert task.msg_id == msg_id
+        again.answer(task)
         assert client.reply().parent_id == msg_id
 
 
@@ -385,16 +293,3 @@ def test_a_second_scheduler_is_refused(transport):
         )
         assert other.wait() == 74
         assert f"in use by another scheduler (process {cluster.scheduler.pid})" in other.log()
-
-
-def test_a_full_disk_ends_the_scheduler(transport):
-    with lives(transport) as cluster:
-        cluster.start()
-        resource.prlimit(cluster.scheduler.pid, resource.RLIMIT_FSIZE, (64 * 1024, 64 * 1024))
-        client = cluster.client()
-        for _ in range(50):
-            client.submit(buffers=[b"x" * 10_000])
-        assert cluster.scheduler.wait() == 74
-        assert "File too large; make room there and start again" in cluster.scheduler.log()
-        cluster.start()
-        cluster.scheduler.wait_for_log("the journal in .* knows")

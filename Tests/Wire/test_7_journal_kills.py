@@ -2,186 +2,32 @@
 
     YARDMASTER_KILLS=100 python -m pytest Tests/Wire/test_7_journal_kills.py      (10 by default)
 
-Accepted: the hub has heard of it. Answered: its client got a final reply. Recorded: the hub got the
-outtask. The engines count what they ran: twice is allowed (README.md says when), but only around a
-kill.
+harness/load.py says what the words mean. The engines count what they ran: twice is allowed (README.md
+says when), but only around a kill.
 """
 
 from __future__ import annotations
 
 import os
 import random
-import signal
-import time
-from collections import Counter, deque
 
 import pytest
-import zmq
 
-from harness.peers import Client, Engine, Hub
-from harness.process import PATIENCE_S, new_folder, remove_folder, start_yardmaster, tcp_endpoints
-from harness.wire import Wire
+from harness.load import Load
 
 KILLS = int(os.environ.get("YARDMASTER_KILLS", "10"))
-CLIENTS = 4
-ENGINES = 4
-WINDOW = 24  # tasks that a client has open
-
-
-class Load:
-    """One thread: a hub, engines and clients that reconnect by themselves and go on."""
-
-    def __init__(self, transport: str, sync: str, seed: int):
-        self.random = random.Random(seed)
-        self.folder = new_folder()
-        self.endpoints = tcp_endpoints()
-        self.wire = Wire()
-        self.context = zmq.Context()
-        self.hub = Hub(self.context, self.endpoints, self.wire)
-        self.engines = [
-            Engine(self.context, self.endpoints.engine, self.wire, b"engine-%d" % index)
-            for index in range(ENGINES)
-        ]
-        # Each has a session of its own, as clients have.
-        self.clients = [
-            Client(self.context, self.endpoints.client, Wire(self.wire.key)) for _ in range(CLIENTS)
-        ]
-        for index, client in enumerate(self.clients):
-            client.wire.session = f"session{index}-{seed}"
-        self.todo = {engine.uuid: deque() for engine in self.engines}
-        self.open: list[set] = [set() for _ in self.clients]
-        self.active = [0.0] * CLIENTS
-        self.accepted: set[str] = set()
-        self.recorded: set[str] = set()
-        self.replies: Counter = Counter()
-        self.runs: Counter = Counter()
-        self.options = [
-            "--transport", transport, "--journal", str(self.folder / "journal"),
-            "--journal-sync", sync, "--stranded-after", "1", "--hwm", "3",
-        ]  # fmt: skip
-        self.poller = zmq.Poller()
-        for socket in (
-            self.hub.monitor, self.hub.registrar, self.hub.notifier,
-            *(peer.socket for peer in (*self.engines, *self.clients)),
-        ):  # fmt: skip
-            self.poller.register(socket, zmq.POLLIN)
-        self.greeted = False
-
-    def start(self) -> None:
-        self.greeted = False
-        self.scheduler = start_yardmaster(
-            self.endpoints, self.folder, self.wire.key, self.options
-        )
-
-    def turn(self, submits: bool = True) -> None:
-        """Takes what has come, answers some of it, submits what fits."""
-        ready = dict(self.poller.poll(2))
-        if self.hub.notifier in ready:
-            self.hub.notifier.recv_multipart()
-        if self.hub.registrar in ready:
-            self.greet(self.hub.registrar.recv_multipart())
-        while self.hub.monitor.poll(0):
-            self.record(self.hub.seen())
-        for engine in self.engines:
-            self.serve(engine)
-        for index, client in enumerate(self.clients):
-            for reply in client.pending():
-                self.replies[reply.parent_id] += 1
-                self.open[index].discard(reply.parent_id)
-                self.active[index] = time.monotonic()
-            if submits:
-                self.submit(index, client)
-
-    def greet(self, frames: list[bytes]) -> None:
-        request = self.wire.parse(frames)
-        engines = {str(i): engine.uuid.decode() for i, engine in enumerate(self.engines)}
-        reply = self.wire.message(
-            "connection_reply", {"status": "ok", "engines": engines}, parent=request.header
-        )
-        self.hub.registrar.send_multipart([frames[0], *reply])
-        self.greeted = True
-
-    def record(self, seen) -> None:
-        if seen.topic == "intask":
-            self.accepted.add(seen.task)
-        elif seen.topic == "outtask":
-            self.recorded.add(seen.task)
-
-    def serve(self, engine: Engine) -> None:
-        """In order, like a kernel; some tasks take a while."""
-        todo = self.todo[engine.uuid]
-        todo.extend(engine.pending())
-        while todo and self.random.random() < 0.8:
-            task = todo.popleft()
-            if task.message.header["msg_type"] != "kernel_info_request":
-                self.runs[task.msg_id] += 1
-            engine.answer(task)
-
-    def submit(self, index: int, client: Client) -> None:
-        # Some were lost with a socket before anybody accepted them: a client must not wait for
-        # those.
-        if time.monotonic() - self.active[index] > 0.05:
-            self.open[index].clear()
-        while len(self.open[index]) < WINDOW:
-            metadata = {"retries": 1}
-            if self.accepted and self.random.random() < 0.1:
-                metadata["after"] = [next(iter(self.open[index]), next(iter(self.accepted)))]
-            self.open[index].add(client.submit(metadata)["msg_id"])
-            self.active[index] = time.monotonic()
-
-    def missing(self) -> set[str]:
-        return {
-            msg_id
-            for msg_id in self.accepted
-            if not self.replies[msg_id] and msg_id not in self.recorded
-        }
-
-    def run(self) -> None:
-        self.start()
-        for _ in range(KILLS):
-            until = time.monotonic() + self.random.uniform(0.01, 0.3)
-            while time.monotonic() < until or not self.greeted:
-                self.turn()
-                assert self.scheduler.alive(), self.scheduler.log()
-            self.scheduler.process.send_signal(signal.SIGKILL)
-            self.scheduler.wait()
-            self.start()
-        deadline = time.monotonic() + 3 * PATIENCE_S
-        quiet = 0
-        while quiet < 300:
-            self.turn(submits=False)
-            quiet = 0 if self.missing() else quiet + 1
-            if time.monotonic() > deadline:
-                return
-        # Every client says something: what was parked for it comes.
-        for index, client in enumerate(self.clients):
-            client.submit()
-        for _ in range(300):
-            self.turn(submits=False)
-
-    def close(self) -> None:
-        self.scheduler.stop()
-        for peer in (*self.engines, *self.clients, self.hub):
-            peer.close()
-        self.context.term()
-        remove_folder(self.folder)
 
 
 @pytest.mark.parametrize("sync", ["5", "always"])
-@pytest.mark.parametrize("transport", ["zmq", "native"])
+@pytest.mark.parametrize("transport", ["zmq", "epoll", "uring"])
 def test_every_accepted_task_ends_once(transport, sync):
     seed = int(os.environ.get("YARDMASTER_TEST_SEED", random.randrange(2**32)))
     print(f"replay (moments differ): YARDMASTER_TEST_SEED={seed} YARDMASTER_KILLS={KILLS}")
     load = Load(transport, sync, seed)
     try:
-        load.run()
-        lost = load.missing()
-        twice = [msg_id for msg_id, count in load.replies.items() if count > 1]
-        ran_twice = sum(count > 1 for count in load.runs.values())
-        print(
-            f"{len(load.accepted)} accepted, {len(load.replies)} answered, "
-            f"{len(load.recorded)} recorded, {ran_twice} ran more than once"
-        )
+        load.run(KILLS, Load.kill)
+        lost, twice = load.missing(), load.twice()
+        print(load.summary())
         assert len(load.accepted) > 10 * KILLS, "there was hardly any load"
         assert not lost, f"{len(lost)} of {len(load.accepted)} lost; {load.scheduler.log()}"
         assert not twice, f"{len(twice)} answered twice: {twice[:5]}"

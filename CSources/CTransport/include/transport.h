@@ -44,7 +44,8 @@ typedef enum transport_event_kind {
     /// A send to an engine that has not connected, or (native) not read enough of what waits for
     /// it, within `hold_ns`: `tag` and `peer` are the send's. Nothing of it was sent.
     TRANSPORT_UNDELIVERABLE = 2,
-    /// The monitor's first subscription arrived: what is published from now on is heard.
+    /// Somebody listens to the monitor, whom nobody heard before: what is published from now on is
+    /// heard. Again after each time that the last listener had gone.
     TRANSPORT_SUBSCRIBED = 3,
     /// `transport_wake` was called (once a turn, however often).
     TRANSPORT_WAKE = 4,
@@ -214,6 +215,12 @@ void transport_pause(transport *, transport_role role, bool paused);
 /// id: nothing happens, true.
 bool transport_pause_peer(transport *, transport_role role, atom peer, bool paused);
 
+/// Ends a bound role so that nothing is lost on the way: nobody is accepted any more; each peer is
+/// told that no more comes once what waits for it has left, and is read until it hangs up. What is
+/// sent to it later is dropped (CLIENT) or held (ENGINE). To be called once a turn until it returns
+/// 0: the peers that have not hung up. -1: this body cannot (libzmq, I/O threads).
+int32_t transport_hang_up(transport *, transport_role);
+
 /// Wakes a sleeping turn. Safe from any thread and from a signal handler.
 void transport_wake(transport *);
 /// Reports TRANSPORT_PARENT_GONE when this process ends. 0, or -errno (ESRCH: already gone).
@@ -245,6 +252,19 @@ typedef struct transport_counters {
     uint64_t pushed_back;                    ///< times that all clients were not read
 } transport_counters;
 void transport_read_counters(const transport *, transport_counters *out);
+
+/// How far what was sent to the monitor has got.
+typedef struct transport_departures {
+    /// Bytes (libzmq: messages) ever handed over while somebody listened.
+    uint64_t handed;
+    /// The latest of them that the hub's machine has not confirmed to have. What goes down with a
+    /// connection counts as gone. libzmq: 0, because it does not say.
+    uint64_t unconfirmed;
+} transport_departures;
+/// One system call: for now and then.
+void transport_read_departures(const transport *, transport_departures *out);
+/// Whether what is sent to the monitor now is heard, or there is no monitor. False: it is dropped.
+bool transport_is_heard(const transport *);
 
 /// CLOCK_MONOTONIC in ns: the clock of all deadlines. Only the daemon's loop calls it.
 uint64_t transport_now_ns(void);

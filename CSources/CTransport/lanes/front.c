@@ -298,6 +298,16 @@ static const char *body_endpoint(const transport *self, transport_role role)
     return TRANSPORT_NATIVE_OPS.endpoint(self, role);
 }
 
+static void body_departures(const transport *self, transport_departures *out)
+{
+    TRANSPORT_NATIVE_OPS.departures(self, out);
+}
+
+static bool body_heard(const transport *self)
+{
+    return TRANSPORT_NATIVE_OPS.heard(self);
+}
+
 const transport_ops TRANSPORT_LANES_OPS = {
     .name = "native, I/O lanes",
     .open = body_open,
@@ -312,5 +322,7 @@ const transport_ops TRANSPORT_LANES_OPS = {
     .pause = body_pause,
     .pause_peer = body_pause_peer,
     .endpoint = body_endpoint,
+    .departures = body_departures,
+    .heard = body_heard,
     .next_notice = native_next_notice,
 };

@@ -133,6 +133,7 @@ struct native_connection {
     bool dirty;   ///< in the dirty list
     bool sending;
     bool broken;    ///< out of memory while queueing: to be closed
+    bool hung_up;   ///< it has been told that no more comes
     bool throttled; ///< a client that is not read: too much waits for it
     bool paused;    ///< by transport_pause_peer
     bool crowded;   ///< as the hook was told
@@ -208,7 +209,8 @@ typedef struct native_body {
     uint32_t next_id; ///< of peers without a routing id
     uint64_t random;
     bool engine_dealer;
-    bool subscribed, tell_subscribed;
+    bool tell_subscribed;
+    uint64_t published_bytes; ///< for the monitor, that somebody listened to
     bool stalled;             ///< the table of handles was full
     native_curve_keys *curve; ///< NULL: mechanism NULL
     transport_pool *pool;
@@ -337,6 +339,8 @@ void native_ring_remove(native_connection **ring, native_connection *);
 /// subscribe.c
 const char *native_subscription(native_peer *, bool subscribes, native_bytes topic);
 bool native_topics_match(const native_topics *, native_bytes first_frame);
+/// Whether anything is listened to.
+bool native_topics_any(const native_topics *);
 void native_topics_free(native_topics *);
 /// A 3.0 peer's subscription, which comes as a message. Owns the block.
 const char *native_subscription_message(native_peer *, native_block *);

@@ -5,8 +5,11 @@
 ///
 /// Invariant: a body exists with everything open, or not at all.
 #include <errno.h>
+#include <linux/sockios.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "body.h"
@@ -309,6 +312,47 @@ static const char *body_endpoint(const transport *self, transport_role which)
     return native_of(self)->roles[which].endpoint;
 }
 
+static int32_t body_hang_up(transport *self, transport_role which)
+{
+    native_body *body = native_of(self);
+    int32_t left = 0;
+    native_unlisten(self, which);
+    for (uint32_t i = 0; i < body->table_count; i++) {
+        native_connection *connection = body->table[i];
+        if (!connection || connection->closing || connection->role != which)
+            continue;
+        if (!connection->ready) {
+            native_connection_close(connection, NULL); // it has said nothing yet
+            continue;
+        }
+        left++;
+        // A close would reset the connection, with what the peer has sent and we have not read.
+        if (!connection->hung_up && connection->output.bytes == 0 && !connection->sending)
+            connection->hung_up = shutdown(connection->fd, SHUT_WR) == 0;
+    }
+    return left;
+}
+
+static void body_departures(const transport *self, transport_departures *out)
+{
+    const native_body *body = native_of(self);
+    const native_connection *hub = body->roles[TRANSPORT_MONITOR].ring;
+    int in_kernel = 0;
+    out->handed = body->published_bytes;
+    if (!hub)
+        return;
+    // What the hub's kernel has acknowledged is read even when we are killed.
+    if (ioctl(hub->fd, SIOCOUTQ, &in_kernel) != 0)
+        in_kernel = 0;
+    out->unconfirmed = hub->output.bytes + (uint64_t)in_kernel;
+}
+
+static bool body_heard(const transport *self)
+{
+    const native_role *monitor = &native_of(self)->roles[TRANSPORT_MONITOR];
+    return !monitor->exists || (monitor->ring && native_topics_any(&monitor->ring->topics));
+}
+
 const transport_ops TRANSPORT_NATIVE_OPS = {
     .name = "native",
     .open = body_open,
@@ -323,5 +367,8 @@ const transport_ops TRANSPORT_NATIVE_OPS = {
     .pause = body_pause,
     .pause_peer = body_pause_peer,
     .endpoint = body_endpoint,
+    .hang_up = body_hang_up,
+    .departures = body_departures,
+    .heard = body_heard,
     .next_notice = native_next_notice,
 };

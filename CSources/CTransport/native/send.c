@@ -118,7 +118,7 @@ bool native_queue_copies(const native_connection *connection, const native_outgo
 void native_queue(native_connection *connection, const native_outgoing *out)
 {
     transport *self = connection->owner;
-    if (out->size == 0)
+    if (out->size == 0 || connection->hung_up)
         return;
     bool ok = !is_sealed(connection) && out->size <= NATIVE_RELAY_COPY_SIZE_MAX
                   ? queue_small(&connection->output, &native_of(self)->chunks, out)
@@ -134,6 +134,8 @@ void native_send_command(native_peer *peer, native_bytes body)
 {
     native_connection *connection = (native_connection *)peer;
     transport *self = connection->owner;
+    if (connection->hung_up)
+        return;
     if (!native_output_frame(&connection->output, &native_of(self)->chunks, self->messages,
                              peer->mechanism, NATIVE_FLAG_COMMAND, body, MESSAGE_NONE))
         connection->broken = true;
@@ -162,7 +164,8 @@ int native_send_to_engine(transport *self, const transport_send *send)
         return body->hooks->send(self, send);
     native_connection *connection =
         role->router ? native_route_find(body, TRANSPORT_ENGINE, send->to) : next_in_turn(body);
-    if (!connection || connection->output.bytes > body->limits.engine_bytes_max)
+    if (!connection || connection->hung_up ||
+        connection->output.bytes > body->limits.engine_bytes_max)
         return EHOSTUNREACH;
     native_outgoing out = native_prepare(self, send);
     native_queue(connection, &out);
@@ -180,8 +183,11 @@ static void publish(transport *self, const transport_send *send)
     native_bytes topic = out.prefix_count ? out.prefix[0] : (native_bytes){0};
     if (out.prefix_count == 0 && out.source)
         topic = frame_of(&out, out.first);
-    if (native_topics_match(&connection->topics, topic))
-        native_queue(connection, &out);
+    if (!native_topics_match(&connection->topics, topic))
+        return;
+    native_queue(connection, &out);
+    if (send->role == TRANSPORT_MONITOR)
+        native_of(self)->published_bytes += out.size;
 }
 
 static void keep_pending(transport *self, const transport_send *send)
@@ -266,7 +272,7 @@ static void send_one(transport *self, const transport_send *send)
             return;
         }
         connection = native_route_find(body, TRANSPORT_CLIENT, send->to);
-        if (!connection)
+        if (!connection || connection->hung_up)
             self->counters.dropped_client++;
         break;
     case TRANSPORT_MONITOR:

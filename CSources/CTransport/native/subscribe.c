@@ -58,9 +58,10 @@ const char *native_subscription(native_peer *peer, bool subscribes, native_bytes
     native_body *body = native_of(connection->owner);
     if (!body->roles[connection->role].publishes)
         return NULL; // not for us: as any command that we do not know
+    bool heard = native_topics_any(&connection->topics);
     const char *reason = change(&connection->topics, subscribes, topic);
-    if (!reason && subscribes && connection->role == TRANSPORT_MONITOR && !body->subscribed)
-        body->subscribed = body->tell_subscribed = true;
+    if (!reason && subscribes && !heard && connection->role == TRANSPORT_MONITOR)
+        body->tell_subscribed = true;
     return reason;
 }
 
@@ -87,6 +88,11 @@ bool native_topics_match(const native_topics *topics, native_bytes first_frame)
             return true;
     }
     return false;
+}
+
+bool native_topics_any(const native_topics *topics)
+{
+    return topics->everything > 0 || topics->count > 0;
 }
 
 void native_topics_free(native_topics *topics)

@@ -53,7 +53,7 @@ typedef struct libzmq_body {
     uint32_t unread; ///< a bit a role
     uint32_t paused; ///< a bit a role
     bool engine_dealer;
-    bool subscribed; ///< TRANSPORT_SUBSCRIBED was reported
+    uint32_t subscriptions; ///< topics of the monitor that somebody listens to
     transport_pool *pool;
     zmq_msg_t *scratch; ///< the parts of the message being received, all initialised
     uint32_t scratch_capacity;

@@ -175,7 +175,8 @@ static uint32_t gather_role(transport *self, transport_role role, transport_even
     return count;
 }
 
-/// XPUB hands us what its subscriber asks for: 0x01 and a topic. The first one is what counts.
+/// XPUB hands us what is asked for: 1 and a topic, once for all subscribers, and 0 and the topic
+/// when the last of them has left it.
 static uint32_t gather_subscriptions(transport *self, transport_event *events, uint32_t capacity)
 {
     libzmq_body *body = libzmq_of(self);
@@ -190,13 +191,13 @@ static uint32_t gather_subscriptions(transport *self, transport_event *events, u
         if (result != RECEIVE_MESSAGE)
             continue;
         const zmq_msg_t *request = &body->scratch[0];
-        bool subscribes =
-            zmq_msg_size(request) > 0 && *(const uint8_t *)zmq_msg_data((zmq_msg_t *)request) == 1;
-        if (subscribes && !body->subscribed) {
-            body->subscribed = true;
+        uint8_t what =
+            zmq_msg_size(request) > 0 ? *(uint8_t *)zmq_msg_data((zmq_msg_t *)request) : UINT8_MAX;
+        if (what == 1 && body->subscriptions++ == 0)
             events[count++] =
                 (transport_event){.kind = TRANSPORT_SUBSCRIBED, .role = TRANSPORT_MONITOR};
-        }
+        else if (what == 0 && body->subscriptions > 0)
+            body->subscriptions--;
         empty_scratch(body, parts);
     }
     return count;

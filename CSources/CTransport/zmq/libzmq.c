@@ -203,6 +203,17 @@ static const char *body_endpoint(const transport *self, transport_role role)
     return libzmq_of(self)->endpoints[role];
 }
 
+static void body_departures(const transport *self, transport_departures *out)
+{
+    out->handed = self->counters.sent[TRANSPORT_MONITOR];
+}
+
+static bool body_heard(const transport *self)
+{
+    const libzmq_body *body = libzmq_of(self);
+    return !body->sockets[TRANSPORT_MONITOR] || body->subscriptions > 0;
+}
+
 const transport_ops TRANSPORT_LIBZMQ_OPS = {
     .name = "zmq",
     .open = body_open,
@@ -216,4 +227,6 @@ const transport_ops TRANSPORT_LIBZMQ_OPS = {
     .send_all = libzmq_send_all,
     .pause = body_pause,
     .endpoint = body_endpoint,
+    .departures = body_departures,
+    .heard = body_heard,
 };

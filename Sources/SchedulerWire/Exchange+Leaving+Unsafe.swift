@@ -1,0 +1,35 @@
+/// An orderly end with a journal: the next life takes over, and nothing is lost between the two.
+///
+///     beginLeaving       nothing is assigned any more
+///     hangUpEngines      engines are read until they hang up: results on the way are taken
+///     hangUpClients      then clients: what they have submitted is taken; replies from now on wait
+///                        for the next life
+///     hubIsBehind        until the hub has its records
+///
+/// The daemon calls them between turns, each until it is done or its time is over. Peers that hang
+/// up when we do (libzmq does) lose nothing; a closed socket would reset what we had not read.
+
+import CTransport
+
+extension Exchange {
+  public mutating func beginLeaving() { state.isLeaving = true }
+
+  /// How many have not hung up; nil: this transport cannot know (`--transport zmq`, I/O threads).
+  public mutating func hangUpEngines() -> Int? { hangUp(TRANSPORT_ENGINE) }
+
+  public mutating func hangUpClients() -> Int? {
+    let left = hangUp(TRANSPORT_CLIENT)
+    if left != nil { state.parksReplies = true }
+    return left
+  }
+
+  private func hangUp(_ role: transport_role) -> Int? {
+    let left = unsafe transport_hang_up(transport.handle, role)
+    return left < 0 ? nil : Int(left)
+  }
+
+  /// The hub listens, and has not got everything yet.
+  public var hubIsBehind: Bool {
+    unsafe transport_is_heard(transport.handle) && transport.departures.unconfirmed > 0
+  }
+}
