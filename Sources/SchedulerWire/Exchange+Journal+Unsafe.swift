@@ -205,18 +205,10 @@ extension Exchange {
 
   // MARK: fences
 
-  /// Asks an engine to answer once it has answered everything before.
-  mutating func sendFence(to engine: atom) {
-    let message = composer.fence(tables)
-    outbox.append(
-      transport_send(
-        TRANSPORT_ENGINE, to: engine, message, prefix: (fenceName, 0, 0), prefixCount: 1,
-        tag: TASK_ID_NONE))
-    spent.append(message)
-  }
-
   /// A fence could not be handed to its engine.
   mutating func takeBackFence(of engine: atom) {
+    // Without a journal only who is connected is asked; it is asked again when it reconnects.
+    guard journal.isOn else { return }
     state.unasked.append(engine)
     state.askAgain_ns = now_ns + JournalState.askAgainAfter_ns
   }
@@ -228,18 +220,12 @@ extension Exchange {
     state.askAgain_ns = .max
   }
 
-  /// A reply about no task of ours: is it the answer to a fence? Then it is taken care of.
-  mutating func takeFence(_ event: transport_event, _ id: scan_span) -> Bool {
-    guard unsafe composer.isOurs(UnsafeRawBufferPointer(start: id.data, count: Int(id.size)))
-    else { return false }
-    let engine = unsafe event.peer
-    guard Int(engine) < isEngineName.count, isEngineName[Int(engine)] else { return false }
-    unsafe spent.append(event.message)
+  /// An engine has answered everything it was given before: what was restored there is lost.
+  mutating func noteFenced(_ engine: atom) {
     var fenced = Event(.fenced)
     fenced.engine = EngineName(engine)
     events.append(fenced)
     noteFences(engine, isNew: true)
-    return true
   }
 
   mutating func noteFences(_ engine: atom, isNew: Bool) {

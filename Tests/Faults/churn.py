@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import random
+import signal
 import statistics
 import sys
 import time
@@ -111,6 +112,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=random.randrange(2**32), help="who dies")
     options = parser.parse_args()
     print(f"replay (moments differ): --seed {options.seed}", flush=True)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # and what was started is ended
     churn = Churn(options)
     try:
         churn.run(options.minutes * 60)
@@ -124,7 +126,8 @@ def main() -> int:
         f"{ledger.answered:,} answered once, {ledger.errors or 'no errors'}; {vanished} of clients that "
         f"vanished were never taken; {memory}"
     )
-    print(f"{len(ledger.faults)} FAULTS" if ledger.faults else "nothing lost, nothing answered twice, memory as promised")
+    good = "nothing lost, nothing answered twice, memory as promised"
+    print(f"{len(ledger.faults)} FAULTS" if ledger.faults else good)
     return bool(ledger.faults)
 
 

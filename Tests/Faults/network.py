@@ -10,6 +10,7 @@ link.py); status 77 when this machine does not allow it.
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import time
 from dataclasses import dataclass
@@ -63,7 +64,12 @@ FAULTS = {
         "black_hole",
         heartbeat_s=1,
     ),
-    "reset": Fault("connections are reset for as long as it lasts", "reset"),
+    # Without heartbeats an idle engine would not notice that the other side was reset.
+    "reset": Fault(
+        "connections are reset; engines with ZMTP heartbeats (1 s) notice and reconnect",
+        "reset",
+        heartbeat_s=1,
+    ),
     "loss": Fault("2 % of the packets are lost each way", "lose", (2,)),
     "delay": Fault("every packet takes 100 ms each way", delay_s=0.1),
 }
@@ -180,6 +186,7 @@ def main() -> int:
     if options.list or unknown:
         print("\n".join(f"{name:<12} {fault.what}" for name, fault in FAULTS.items()))
         return 2 if unknown else 0
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # and what was made is removed
     status = 0
     for name in options.faults or FAULTS:
         run = None
