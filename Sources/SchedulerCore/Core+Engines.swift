@@ -109,6 +109,17 @@ extension SchedulerCore {
 
   // MARK: what runs where
 
+  /// The tasks outstanding on an engine that is registered, in the order they were given to it.
+  public func forEachRunning(on name: EngineName, _ body: (TaskID) -> Void) {
+    let incarnation = incarnation(of: name)
+    guard incarnation != nowhere else { return }
+    var slot = engines[incarnation].firstRunning
+    while slot != nowhere {
+      body(live[slot].id)
+      slot = live[slot].nextRunning
+    }
+  }
+
   mutating func assign(_ slot: UInt32, to engineSlot: UInt32, _ commands: inout CommandBuffer) {
     timeouts.cancel(owner: slot)
     if isFair { takeTurn(slot) }
@@ -193,7 +204,7 @@ extension SchedulerCore {
     live[slot].engine = nowhere
   }
 
-  /// The engine never connected: the task is placed again, on another one if there is any.
+  /// It never reached the engine: the task is placed again, on another one if there is any.
   mutating func takeBack(_ event: Event, _ commands: inout CommandBuffer) {
     guard Int(event.task.value) < fates.count, fates[event.task.value].isLive else { return }
     let slot = fates[event.task.value].slot

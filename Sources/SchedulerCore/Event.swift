@@ -55,7 +55,7 @@ public struct Event: BitwiseCopyable, Sendable {
     case refused
     /// `message` is a reply of `engine` about `task`, with `outcome`. The core owns `message`.
     case finished
-    /// `task` could not be handed to `engine`, which never connected.
+    /// `task` did not reach `engine`, or its result was lost on the way: it is placed again.
     case undeliverable
     /// `engine` has answered everything it was given before the restart: tasks restored as
     /// running there that are still open will get no answer (see Core+Restore.swift).

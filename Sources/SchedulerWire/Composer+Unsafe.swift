@@ -205,6 +205,13 @@ struct Composer: ~Copyable {
     unsafe id.starts(with: idText[..<idPrefixCount])
   }
 
+  /// The number of the message that was made last, and of one of ours.
+  var latestNumber: UInt64 { messageCount - 1 }
+
+  func number(ofOurs id: UnsafeRawBufferPointer) -> UInt64? {
+    unsafe UInt64(String(decoding: id.dropFirst(idPrefixCount), as: UTF8.self))
+  }
+
   // MARK: building
 
   private mutating func begin() {

@@ -23,7 +23,7 @@ extension Exchange {
     let task = unsafe task_ids_find(
       tables.taskIDs, result.msg_id.data, Int(result.msg_id.size))
     guard task != TASK_ID_NONE else {
-      if journal.isOn, unsafe takeFence(event, result.msg_id) { return }
+      if unsafe takeFence(event, result.msg_id) { return }
       unsafe drop(.unknownTask, event.message, from: event.peer)
       return
     }

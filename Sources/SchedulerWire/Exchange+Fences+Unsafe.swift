@@ -1,5 +1,5 @@
 /// Fences: messages that an engine answers in its turn, so that it is known what it has forgotten
-/// (README.md, "Journal").
+/// (README.md, "Journal"; Exchange+Rejoining).
 
 import CBase
 import CJournal
@@ -20,6 +20,8 @@ extension Exchange {
 
   /// A fence could not be handed to its engine.
   mutating func takeBackFence(of engine: atom) {
+    // Without a journal only who is connected is asked; it is asked again when it reconnects.
+    guard journal.isOn else { return }
     state.unasked.append(engine)
     state.askAgain_ns = now_ns + JournalState.askAgainAfter_ns
   }
@@ -41,16 +43,22 @@ extension Exchange {
 
   /// A reply about no task of ours: is it the answer to a fence? Then it is taken care of.
   mutating func takeFence(_ event: transport_event, _ id: scan_span) -> Bool {
-    guard unsafe composer.isOurs(UnsafeRawBufferPointer(start: id.data, count: Int(id.size)))
-    else { return false }
+    let bytes = unsafe UnsafeRawBufferPointer(start: id.data, count: Int(id.size))
+    guard unsafe composer.isOurs(bytes) else { return false }
     let engine = unsafe event.peer
     guard Int(engine) < isEngineName.count, isEngineName[Int(engine)] else { return false }
     unsafe spent.append(event.message)
+    if let number = unsafe composer.number(ofOurs: bytes) { takeAnswer(of: engine, number) }
+    if journal.isOn { noteFenced(engine) }
+    return true
+  }
+
+  /// An engine has answered everything it was given before: what was restored there is lost.
+  private mutating func noteFenced(_ engine: atom) {
     var fenced = Event(.fenced)
     fenced.engine = EngineName(engine)
     events.append(fenced)
     noteFences(engine, isNew: true)
-    return true
   }
 
   mutating func noteFences(_ engine: atom, isNew: Bool) {

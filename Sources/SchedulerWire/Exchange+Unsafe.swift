@@ -87,10 +87,12 @@ public struct Exchange: ~Copyable {
   var isEngineName: [Bool] = []
   /// Atoms of engines that the hub said are gone, and has not announced since.
   var hasLeft: [Bool] = []
+  /// What was asked of engines that are connected anew, and is not answered; one each at most.
+  var inquiries: [Inquiry] = []
   let intask: atom
   let outtask: atom
   let tracktask: atom
-  /// In the place of a client's routing id, for the fences of a scheduler with a journal.
+  /// In the place of a client's routing id, for fences.
   let fenceName: atom
 
   private init(
@@ -205,6 +207,7 @@ public struct Exchange: ~Copyable {
     case TRANSPORT_SUBSCRIBED:
       signals.insert(.subscribed)
       tellUnheard()
+    case TRANSPORT_REJOINED: unsafe ingestRejoined(event)
     case TRANSPORT_WAKE: signals.insert(.woken)
     case TRANSPORT_PARENT_GONE: signals.insert(.parentGone)
     default: break

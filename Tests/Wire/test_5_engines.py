@@ -185,6 +185,84 @@ def test_5_follow_whose_engine_has_gone(rig):
     rig.expect_error(header, "ImpossibleDependency")
 
 
+def take_fences(engine):
+    """Over the native transport an engine that reconnects is asked what it has answered; this one
+    says nothing to it."""
+    fences = engine.pending()
+    assert {fence.message.header["msg_type"] for fence in fences} <= {"kernel_info_request"}
+    return fences
+
+
+NATIVE = ("--transport", "native", "--io-threads", "0")
+
+
+def reconnected(rig):
+    """`worker` loses its connection with all that was on its way, and comes back: it and its
+    fences."""
+    rig.engine.close()
+    rig.settle()
+    again = Engine(rig.cluster.context, rig.endpoints.engine, rig.wire, b"worker")
+    rig.cluster.engines[b"worker"] = rig.engine = again
+    again.wait_connected()
+    rig.settle()
+    fences = take_fences(again)
+    return again, fences
+
+
+def test_5_what_was_lost_with_a_connection_runs_again(rigs):
+    """The engine answers the fence without the task: it never had it, or its result was lost."""
+    rig = rigs(*NATIVE)
+    header = rig.submit()
+    lost = rig.engine.task()
+    again, fences = reconnected(rig)
+    assert len(fences) == 1
+    assert rig.client.pending() == []
+    again.answer(fences[0])
+    task = again.task()
+    assert task.msg_id == lost.msg_id
+    again.answer(task)
+    rig.expect_result(header)
+    again.answer(task)  # nothing answers twice
+    rig.expect_silence()
+    rig.run_one()
+
+
+def test_5_what_is_answered_before_the_fence_does_not_run_again(rigs):
+    rig = rigs(*NATIVE)
+    header = rig.submit()
+    task = rig.engine.task()
+    again, fences = reconnected(rig)
+    again.answer(task)
+    again.answer(fences[0])
+    rig.expect_result(header)
+    rig.expect_silence()
+    rig.run_one()
+
+
+def test_5_the_answer_to_an_earlier_fence_says_nothing(rigs):
+    """It was sent before what the engine was given since."""
+    rig = rigs(*NATIVE)
+    rig.submit()
+    rig.engine.task()
+    _, first = reconnected(rig)
+    again, second = reconnected(rig)
+    assert len(first) == len(second) == 1
+    again.answer(first[0])
+    rig.expect_silence()
+    again.answer(second[0])
+    task = again.task()
+    again.answer(task)
+    rig.expect_result(task.message.header)
+
+
+def test_5_an_idle_engine_that_reconnects_is_asked_nothing(rigs):
+    rig = rigs(*NATIVE)
+    rig.run_one()
+    _, fences = reconnected(rig)
+    assert fences == []
+    rig.run_one()
+
+
 def test_5_a_closed_socket_is_not_a_dead_engine(rigs):
     """The engine's connection goes and comes back before its task is answered."""
     rig = rigs("--stranded-after", "0.1")
@@ -197,6 +275,7 @@ def test_5_a_closed_socket_is_not_a_dead_engine(rigs):
     rig.cluster.engines[b"worker"] = rig.engine = again
     again.wait_connected()
     rig.settle()
+    take_fences(again)
     again.answer(task)
     rig.expect_result(header)
     rig.run_one()
@@ -211,6 +290,7 @@ def test_5_a_second_connection_takes_over(rig):
     rig.cluster.engines[b"worker, second"] = second
     second.wait_connected()
     rig.settle()
+    take_fences(second)
     second.answer(task)
     rig.expect_result(header)
     rig.engine = second

@@ -63,7 +63,9 @@ void load_submit(load_run *run, uint64_t start_ns)
     if (plan.after_count + plan.follow_count + plan.target_count + plan.retries > 0) {
         parts[2] = (load_part){text, load_request_metadata(run, session, &plan, text)};
     }
-    run->tasks[task].start_ns = start_ns;
+    if (task >= run->remembered)
+        load_judge_forgotten(run, task - run->remembered);
+    load_record(run, task)->start_ns = start_ns;
     uint8_t *at = wire_reserve(peer, LOAD_REQUEST_SIZE + parts[2].size);
     wire_commit(peer, load_put_message(run, at, parts, run->options.payload > 0));
     load_put_payload(run, peer, task, run->options.payload);
@@ -72,7 +74,7 @@ void load_submit(load_run *run, uint64_t start_ns)
 
 static bool load_status_ok(load_run *run, uint64_t task, const uint8_t *metadata, size_t size)
 {
-    const load_task *record = &run->tasks[task];
+    const load_task *record = load_record(run, task);
     uint32_t last = record->runs ? record->engines[(record->runs - 1) % (LOAD_FAILS_MAX + 1)] : 0;
     const load_engine *engine = &run->engines[last];
     if (size == engine->metadata_size && memcmp(metadata, engine->metadata, size) == 0)

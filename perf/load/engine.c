@@ -94,10 +94,10 @@ void load_engine_message(load_run *run, wire_peer *peer, const wire_message *mes
         load_violation(run, LOAD_BAD_HWM, "engine %u holds %u tasks", peer->index, outstanding);
     }
     load_judge_run(run, task, peer->index, &plan);
-    bool final = run->tasks[task].runs > plan.fails;
+    bool final = load_record(run, task)->runs > plan.fails;
     load_engine_reply(run, peer, message, task, final && !plan.ends_badly, plan.unmet);
     if (final)
-        run->tasks[task].flags |= LOAD_FLAG_EXECUTED;
+        load_record(run, task)->flags |= LOAD_FLAG_EXECUTED;
     if (!run->holding)
         load_mark_dirty(run, peer);
 }

@@ -97,11 +97,11 @@ static void load_monitor_intask(load_run *run, const wire_message *message, uint
     run->intasks++;
     if (!load_find_task(run, wire_frame(message, first + 2), message->frames[first + 2].stored,
                         &task) ||
-        (run->tasks[task].flags & LOAD_FLAG_INTASK)) {
+        (load_record(run, task)->flags & LOAD_FLAG_INTASK)) {
         load_monitor_bad(run, "intask");
         return;
     }
-    run->tasks[task].flags |= LOAD_FLAG_INTASK;
+    load_record(run, task)->flags |= LOAD_FLAG_INTASK;
 }
 
 static void load_monitor_outtask(load_run *run, const wire_message *message, uint32_t first)
@@ -113,7 +113,7 @@ static void load_monitor_outtask(load_run *run, const wire_message *message, uin
         load_monitor_bad(run, "outtask");
         return;
     }
-    load_task *record = &run->tasks[task];
+    load_task *record = load_record(run, task);
     bool full = run->options.monitor_check == LOAD_MONITOR_FULL;
     bool early = !(record->flags & LOAD_FLAG_INTASK) || (full && record->tracks == 0);
     if (early || (record->flags & LOAD_FLAG_OUTTASK))
@@ -139,12 +139,12 @@ static void load_monitor_tracktask(load_run *run, const wire_message *message, u
         !load_read_id(at + 1, size - (size_t)(at + 1 - content), run->engine_common, &engine,
                       NULL) ||
         !load_find_task(run, content, size, &task) ||
-        !(run->tasks[task].flags & LOAD_FLAG_INTASK)) {
+        !(load_record(run, task)->flags & LOAD_FLAG_INTASK)) {
         load_monitor_bad(run, "tracktask");
         return;
     }
-    run->tasks[task].balance -= (engine + 1) * 2654435761u;
-    run->tasks[task].tracks++;
+    load_record(run, task)->balance -= (engine + 1) * 2654435761u;
+    load_record(run, task)->tracks++;
 }
 
 static void load_monitor_message(load_run *run, const wire_message *message)

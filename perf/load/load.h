@@ -69,6 +69,7 @@ typedef struct {
     uint32_t reserved_2;
 } load_task;
 _Static_assert(sizeof(load_task) == 32, "load_task is kept small: millions are held");
+#define LOAD_REMEMBER_ALL LOAD_TASKS_MAX
 
 /* What one session's messages share; a message number goes between head and tail. */
 typedef struct {
@@ -86,7 +87,7 @@ typedef struct {
 } load_engine;
 
 typedef struct {
-    uint64_t cpu_ns, own_cpu_ns, machine_cpu_ns, wall_ns, answered, runs, rss_bytes;
+    uint64_t cpu_ns, own_cpu_ns, machine_cpu_ns, wall_ns, answered, runs, rss_bytes, own_rss_bytes;
 } load_snapshot;
 
 typedef struct load_run {
@@ -107,15 +108,29 @@ typedef struct load_run {
     uint8_t *payload; /* shared block of payload bytes */
 
     uint64_t now_ns, window_begin_ns, window_end_ns, pace_begin_ns;
-    load_task *tasks;
+    load_task *tasks; /* a ring of `remembered`: see load_record */
+    uint64_t remembered;
     uint64_t submitted, answered, finished_ok, finished_error, runs;
     uint64_t intasks, tracktasks, outtasks, monitor_other, verified, pace_sent, attached_tasks;
     uint64_t violations[LOAD_BAD_KINDS], violation_total;
     load_histogram *latency, *lateness;
     load_snapshot begin, end;
+    load_snapshot *samples; /* --progress */
+    uint32_t sample_count, sample_capacity;
     uint64_t rss_idle, rss_waiting, rss_drained, cpu_drained_ns;
     double bring_up_s, connect_s, again_bring_up_s, again_connect_s, drain_s;
 } load_run;
+
+/* A task's record; only of tasks that load_remembers. */
+static inline load_task *load_record(const load_run *run, uint64_t task)
+{
+    return &run->tasks[task & (run->remembered - 1)];
+}
+
+static inline bool load_remembers(const load_run *run, uint64_t task)
+{
+    return task < run->submitted && run->submitted - task <= run->remembered;
+}
 
 /* loop.c */
 uint64_t load_clock_ns(void);
@@ -162,6 +177,8 @@ const char *load_bad_name(load_bad_kind kind);
 void load_judge_run(load_run *run, uint64_t task, uint32_t engine, const load_plan *plan);
 void load_judge_reply(load_run *run, uint64_t task, bool ok, const uint8_t *engine_id,
                       size_t engine_id_size);
+/* Before the record of the oldest task is used again. */
+void load_judge_forgotten(load_run *run, uint64_t task);
 void load_judge_end(load_run *run);
 
 /* process.c */

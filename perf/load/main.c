@@ -129,6 +129,45 @@ static bool load_tracer_attached(int pid)
     return tracer != 0;
 }
 
+static void load_sample(load_run *run)
+{
+    if (run->sample_count == run->sample_capacity) {
+        run->sample_capacity = run->sample_capacity ? run->sample_capacity * 2 : 128;
+        run->samples = wire_grow(run->samples, run->sample_capacity * sizeof *run->samples);
+    }
+    load_snapshot *sample = &run->samples[run->sample_count++];
+    load_snapshot_take(run, sample);
+    const load_snapshot *before = run->sample_count > 1 ? sample - 1 : &run->begin;
+    double tasks = (double)(sample->answered - before->answered);
+    fprintf(stderr,
+            "yard-load: %llu answered, the last %.0f at %.0f a second and %.2f us of CPU each; "
+            "%.1f MiB resident\n",
+            (unsigned long long)(sample->answered - run->begin.answered), tasks,
+            tasks * 1e9 / (double)(sample->wall_ns - before->wall_ns),
+            (double)(sample->cpu_ns - before->cpu_ns) * 1e-3 / tasks,
+            (double)sample->rss_bytes / 1048576);
+}
+
+/* The measured phase, with a sample after each --progress answers. */
+static void load_measure_in_parts(load_run *run)
+{
+    const load_options *options = &run->options;
+    uint64_t goal = options->measured_tasks, done = 0;
+    uint64_t end_ns = run->begin.wall_ns + (uint64_t)(options->measured_s * 1e9);
+    while (goal ? done < goal : run->now_ns < end_ns) {
+        uint64_t part = goal && goal - done < options->progress ? goal - done : options->progress;
+        uint64_t until = run->begin.answered + done + part;
+        while (run->answered < until && (goal || run->now_ns < end_ns)) {
+            if (!load_go_on(run))
+                return;
+            load_step(run);
+        }
+        done += part;
+        if (run->answered >= until)
+            load_sample(run);
+    }
+}
+
 static void load_measure(load_run *run)
 {
     int attached = 0;
@@ -145,7 +184,10 @@ static void load_measure(load_run *run)
     load_snapshot_take(run, &run->begin);
     run->window_begin_ns = run->begin.wall_ns;
     run->window_end_ns = UINT64_MAX;
-    load_phase(run, run->options.measured_s, run->options.measured_tasks);
+    if (run->options.progress)
+        load_measure_in_parts(run);
+    else
+        load_phase(run, run->options.measured_s, run->options.measured_tasks);
     load_snapshot_take(run, &run->end);
     run->window_end_ns = run->end.wall_ns;
     run->submitting = false;
@@ -193,7 +235,8 @@ static void load_prepare(load_run *run)
     run->payload = wire_grow(NULL, (size_t)largest + 1);
     for (uint64_t i = 0; i <= largest; i++)
         run->payload[i] = (uint8_t)(i * 31 + (i >> 8));
-    run->tasks = mmap(NULL, LOAD_TASKS_MAX * sizeof *run->tasks, PROT_READ | PROT_WRITE,
+    run->remembered = options->remembered ? options->remembered : LOAD_REMEMBER_ALL;
+    run->tasks = mmap(NULL, run->remembered * sizeof *run->tasks, PROT_READ | PROT_WRITE,
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     run->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     if (!run->engines || !run->clients || !run->engine_peers || !run->client_peers ||

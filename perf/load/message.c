@@ -166,7 +166,7 @@ bool load_find_task(load_run *run, const uint8_t *json, size_t size, uint64_t *t
     if (client >= run->options.clients)
         return false;
     *task = number * run->options.clients + client;
-    return *task < run->submitted;
+    return load_remembers(run, *task);
 }
 
 int load_delimiter(const wire_message *message)

@@ -31,10 +31,13 @@ static const char load_help[] =
     "             --fail-times N (1, at most 2)  --fail-every N (1)\n"
     "duration     --warmup SECONDS (1) | --warmup-tasks N   --seconds S (5) | --tasks N\n"
     "             --drain SECONDS (20)  --settle SECONDS (0.3)\n"
+    "             --progress N (a line and a sample for every N answers of the measured phase)\n"
     "             --hold (engines answer only when all --in-flight tasks wait: memory)\n"
     "             --restart (before measuring, kill the scheduler and start it again)\n"
     "referee      --hwm N (0: unchecked)  --verify-every N (64)  --monitor-check full|relay|none\n"
     "             --register reply|notify|none\n"
+    "             --remember N (closed loop; a power of two: the referee keeps the last N tasks\n"
+    "             only, 32 bytes each; one that leaves must be answered and told to the hub)\n"
     "connecting   --connect-burst N (256; 0: all at once)\n"
     "result       --name TEXT  --output FILE  --distribution (adds the latency curve)\n"
     "             --attach SHELL-COMMAND (beside the measured phase; {pid} is the scheduler's)\n"
@@ -164,6 +167,12 @@ static void load_check(load_options *options, int left)
     if (options->spawn == NULL && (!options->url_client[0] || !options->url_engine[0])) {
         load_bad("spawn", "", "or --client and --engine are needed");
     }
+    bool open_loop = options->rate > 0,
+         is_power = !(options->remembered & (options->remembered - 1));
+    if (options->remembered > 0 && (open_loop || !is_power))
+        load_bad("remember", "", "needs a power of two, and a closed loop");
+    if (options->remembered > 0 && options->remembered / 4 < options->in_flight)
+        load_bad("remember", "", "needs at least four times --in-flight");
     if (options->restart && options->spawn == NULL)
         load_bad("restart", "", "needs --spawn");
     const char *key = getenv("IPP_SESSION_KEY");
@@ -214,6 +223,8 @@ void load_options_parse(load_options *o, int argc, char **argv)
         {"settle", LOAD_DOUBLE, &o->settle_s, 0, 1e3, NULL},
         {"warmup-tasks", LOAD_U64, &o->warmup_tasks, 0, LOAD_TASKS_MAX / 2.0, NULL},
         {"tasks", LOAD_U64, &o->measured_tasks, 1, LOAD_TASKS_MAX / 2.0, NULL},
+        {"remember", LOAD_U64, &o->remembered, 1024, LOAD_TASKS_MAX, NULL},
+        {"progress", LOAD_U64, &o->progress, 1, LOAD_TASKS_MAX, NULL},
         {"verify-every", LOAD_U32, &o->verify_every, 0, 1e9, NULL},
         {"unsigned", LOAD_FLAG, &o->is_signed, 0, 0, NULL},
         {"spin", LOAD_FLAG, &o->spin, 1, 0, NULL},

@@ -53,6 +53,8 @@ typedef struct {
     load_register registration;
     double warmup_s, measured_s, drain_s, settle_s;
     uint64_t warmup_tasks, measured_tasks;
+    uint64_t remembered;   /* tasks the referee keeps a record of; 0: all */
+    uint64_t progress;     /* a sample each time so many are answered; 0: none */
     uint32_t verify_every; /* one signature in so many is checked */
     bool is_signed, spin, hold, distribution, restart;
 } load_options;

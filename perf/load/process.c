@@ -205,6 +205,7 @@ void load_snapshot_take(load_run *run, load_snapshot *snapshot)
     struct timespec own;
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &own);
     snapshot->rss_bytes = load_process_rss(run->options.pid);
+    snapshot->own_rss_bytes = load_process_rss(getpid());
     snapshot->cpu_ns = load_process_cpu_ns(run->options.pid);
     snapshot->own_cpu_ns = (uint64_t)own.tv_sec * 1000000000u + (uint64_t)own.tv_nsec;
     snapshot->machine_cpu_ns = load_machine_cpu_ns();

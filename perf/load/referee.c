@@ -40,14 +40,16 @@ static void load_judge_dependencies(load_run *run, uint64_t task, uint32_t engin
     uint32_t clients = run->options.clients, client = (uint32_t)(task % clients);
     for (uint32_t i = 0; i < plan->after_count; i++) {
         uint64_t other = (uint64_t)plan->after[i] * clients + client;
-        if (!(run->tasks[other].flags & LOAD_FLAG_EXECUTED)) {
+        if (load_remembers(run, other) && !(load_record(run, other)->flags & LOAD_FLAG_EXECUTED)) {
             load_violation(run, LOAD_BAD_DEPENDENCY, "task %llu ran before task %llu finished",
                            (unsigned long long)task, (unsigned long long)other);
         }
     }
     for (uint32_t i = 0; i < plan->follow_count; i++) {
         uint64_t other = (uint64_t)plan->follow[i] * clients + client;
-        const load_task *leader = &run->tasks[other];
+        const load_task *leader = load_record(run, other);
+        if (!load_remembers(run, other))
+            continue;
         if (!(leader->flags & LOAD_FLAG_EXECUTED) || leader->engines[leader->runs - 1] != engine) {
             load_violation(run, LOAD_BAD_FOLLOW, "task %llu did not follow task %llu on engine %u",
                            (unsigned long long)task, (unsigned long long)other, engine);
@@ -57,7 +59,7 @@ static void load_judge_dependencies(load_run *run, uint64_t task, uint32_t engin
 
 void load_judge_run(load_run *run, uint64_t task, uint32_t engine, const load_plan *plan)
 {
-    load_task *record = &run->tasks[task];
+    load_task *record = load_record(run, task);
     run->runs++;
     record->balance += (engine + 1) * 2654435761u;
     if (record->runs > plan->fails) {
@@ -89,7 +91,7 @@ void load_judge_run(load_run *run, uint64_t task, uint32_t engine, const load_pl
 void load_judge_reply(load_run *run, uint64_t task, bool ok, const uint8_t *engine_id,
                       size_t engine_id_size)
 {
-    load_task *record = &run->tasks[task];
+    load_task *record = load_record(run, task);
     load_plan plan;
     if (record->flags & LOAD_FLAG_ANSWERED) {
         load_violation(run, LOAD_BAD_DUPLICATE_REPLY, "task %llu was answered twice",
@@ -140,22 +142,41 @@ static void load_judge_totals(load_run *run)
     }
 }
 
+static void load_judge_task(load_run *run, uint64_t task)
+{
+    const load_task *record = load_record(run, task);
+    if (!(record->flags & LOAD_FLAG_ANSWERED)) {
+        load_violation(run, LOAD_BAD_LOST, "task %llu was never answered (%s)",
+                       (unsigned long long)task,
+                       record->flags & LOAD_FLAG_EXECUTED ? "its engine replied"
+                       : record->runs                     ? "it ran"
+                                                          : "it never ran");
+    }
+    bool full = run->options.monitor_check == LOAD_MONITOR_FULL;
+    if (full && (record->balance != 0 || record->tracks != record->runs)) {
+        load_violation(run, LOAD_BAD_MONITOR, "task %llu: the tracktasks differ from its runs",
+                       (unsigned long long)task);
+    }
+}
+
+/* What comes for it from now on names no task of ours: that is a violation, too. */
+void load_judge_forgotten(load_run *run, uint64_t task)
+{
+    load_task *record = load_record(run, task);
+    uint8_t told =
+        run->options.monitor_check == LOAD_MONITOR_NONE ? 0 : LOAD_FLAG_INTASK | LOAD_FLAG_OUTTASK;
+    load_judge_task(run, task);
+    if ((record->flags & told) != told) {
+        load_violation(run, LOAD_BAD_MONITOR, "task %llu: the hub did not hear of its end in time",
+                       (unsigned long long)task);
+    }
+    *record = (load_task){0};
+}
+
 void load_judge_end(load_run *run)
 {
-    bool full = run->options.monitor_check == LOAD_MONITOR_FULL;
-    for (uint64_t task = 0; task < run->submitted; task++) {
-        const load_task *record = &run->tasks[task];
-        if (!(record->flags & LOAD_FLAG_ANSWERED)) {
-            load_violation(run, LOAD_BAD_LOST, "task %llu was never answered (%s)",
-                           (unsigned long long)task,
-                           record->flags & LOAD_FLAG_EXECUTED ? "its engine replied"
-                           : record->runs                     ? "it ran"
-                                                              : "it never ran");
-        }
-        if (full && (record->balance != 0 || record->tracks != record->runs)) {
-            load_violation(run, LOAD_BAD_MONITOR, "task %llu: the tracktasks differ from its runs",
-                           (unsigned long long)task);
-        }
-    }
+    uint64_t first = run->submitted > run->remembered ? run->submitted - run->remembered : 0;
+    for (uint64_t task = first; task < run->submitted; task++)
+        load_judge_task(run, task);
     load_judge_totals(run);
 }

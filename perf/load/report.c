@@ -101,6 +101,7 @@ static void load_report_scheduler(FILE *out, const load_run *run)
     load_count(out, "rss_begin_bytes", run->begin.rss_bytes);
     load_count(out, "rss_end_bytes", run->end.rss_bytes);
     load_count(out, "rss_drained_bytes", run->rss_drained);
+    load_count(out, "load_rss_end_bytes", run->end.own_rss_bytes);
     if (run->options.hold)
         load_count(out, "rss_waiting_bytes", run->rss_waiting);
     load_real(out, "start_s", run->bring_up_s);
@@ -112,6 +113,27 @@ static void load_report_scheduler(FILE *out, const load_run *run)
     load_real(out, "drain_s", run->drain_s);
     if (run->options.attach)
         load_count(out, "attached_tasks", run->attached_tasks);
+}
+
+/* One object for each sample: what happened since the one before. */
+static void load_report_progress(FILE *out, const load_run *run)
+{
+    fputs("\"progress\": [", out);
+    for (uint32_t i = 0; i < run->sample_count; i++) {
+        const load_snapshot *now = &run->samples[i], *before = i ? now - 1 : &run->begin;
+        double tasks = (double)(now->answered - before->answered);
+        double seconds = (double)(now->wall_ns - before->wall_ns) / 1e9;
+        fputs(i ? ", {" : "{", out);
+        load_count(out, "tasks", now->answered - before->answered);
+        load_real(out, "tasks_per_s", tasks / seconds);
+        load_real(out, "cpu_us_per_task", (double)(now->cpu_ns - before->cpu_ns) * 1e-3 / tasks);
+        double other_ns = (double)(now->machine_cpu_ns - before->machine_cpu_ns) -
+                          (double)(now->cpu_ns - before->cpu_ns) -
+                          (double)(now->own_cpu_ns - before->own_cpu_ns);
+        load_real(out, "other_cores", other_ns > 0 ? other_ns / 1e9 / seconds : 0);
+        fprintf(out, "\"rss_bytes\": %llu}", (unsigned long long)now->rss_bytes);
+    }
+    fputs("], ", out);
 }
 
 static void load_report_referee(FILE *out, const load_run *run)
@@ -150,6 +172,8 @@ void load_report(load_run *run)
     load_report_parameters(out, &run->options);
     load_report_scheduler(out, run);
     load_report_histogram(out, "latency_us", run->latency, run->options.distribution);
+    if (run->options.progress)
+        load_report_progress(out, run);
     if (run->options.rate > 0)
         load_report_histogram(out, "lateness_us", run->lateness, false);
     load_report_referee(out, run);

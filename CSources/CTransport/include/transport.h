@@ -51,6 +51,9 @@ typedef enum transport_event_kind {
     TRANSPORT_WAKE = 4,
     /// The watched process is gone.
     TRANSPORT_PARENT_GONE = 5,
+    /// The engine `peer`, which had been connected, is connected anew: what was sent to it on the
+    /// connection before, or by it, may be lost (native, without `io_threads`).
+    TRANSPORT_REJOINED = 6,
 } transport_event_kind;
 
 /// 40 bytes; crosses to Swift as it is.
@@ -59,7 +62,7 @@ typedef struct transport_event {
     uint8_t role; ///< transport_role
     uint16_t frame_count;
     message_handle message;
-    atom peer; ///< held by the message (MESSAGE), or until the next turn (UNDELIVERABLE)
+    atom peer; ///< held by the message (MESSAGE), or until the next turn
     uint32_t tag;
     const message_frame *frames; ///< the message's frames: `frame_count`, without the routing id
     uint64_t bytes;              ///< the sum of their sizes

@@ -57,7 +57,8 @@
 #define NATIVE_NOTICES_MAX 64u
 #define NATIVE_NOTICE_SIZE 256u
 /// Tags of watches: connects in progress, by role.
-#define NATIVE_TAG_DIAL 64u
+#define NATIVE_ROUTE_LEFT UINT32_MAX
+#define NATIVE_TAG_DIAL   64u
 
 /// For the body of the I/O lanes (lanes/), which splits a native body over threads: the sockets
 /// that listen and dial on the scheduling thread, the peers of the bound roles on lanes. NULL
@@ -174,8 +175,11 @@ typedef struct native_role {
     // received
     native_block *first, *last;
     native_connection *ring; ///< ready connections; the next of a round robin
-    uint32_t *routes;        ///< by atom: table index + 1
+    uint32_t *routes;        ///< by atom: table index + 1, or NATIVE_ROUTE_LEFT
     uint32_t route_capacity;
+    // engines that are connected anew: to be told, the first `told` of them by this turn
+    atom *rejoined;
+    uint32_t rejoined_count, rejoined_capacity, rejoined_told;
 } native_role;
 
 /// What peers can cause again and again.
@@ -329,6 +333,9 @@ void native_handshake_end(native_connection *);
 void native_handshakes_expire(transport *, uint64_t now_ns);
 /// Gives a ROUTER's peer its id. NULL, or a reason to close.
 const char *native_route_add(native_connection *, native_bytes identity);
+/// Engines that are connected anew, as events; what these lend is released by the next turn.
+uint32_t native_gather_rejoined(transport *, transport_event *, uint32_t capacity);
+void native_release_rejoined(transport *);
 void native_route_remove(native_connection *);
 native_connection *native_route_find(const native_body *, transport_role, atom);
 /// 0x00 and 32 bits, as libzmq makes them. Interned; ATOM_NONE: out of memory.

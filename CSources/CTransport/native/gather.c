@@ -66,7 +66,9 @@ static bool has_messages(const native_body *body)
 bool native_has_events(const transport *self)
 {
     const native_body *body = native_of(self);
+    const native_role *engines = &body->roles[TRANSPORT_ENGINE];
     return transport_hold_has_failed(body->hold) || body->tell_subscribed || self->noticed ||
+           engines->rejoined_count > engines->rejoined_told ||
            (!body->stalled && has_messages(body));
 }
 
@@ -108,6 +110,7 @@ uint32_t native_gather(transport *self, transport_event *events, uint32_t capaci
     // Greetings, answers to pings, and what could not be written before.
     native_flush(self);
     uint32_t count = transport_hold_gather(body->hold, events, capacity);
+    count += native_gather_rejoined(self, events + count, capacity - count);
     for (size_t i = 0; i < sizeof ORDER / sizeof ORDER[0]; i++) {
         native_role *role = &body->roles[ORDER[i]];
         if (!native_role_rests(role))

@@ -176,6 +176,10 @@ static void free_role(transport *self, transport_role which)
     free(role->url);
     free(role->endpoint);
     free(role->routes);
+    role->rejoined_told = role->rejoined_count;
+    if (which == TRANSPORT_ENGINE)
+        native_release_rejoined(self);
+    free(role->rejoined);
 }
 
 static void body_close(transport *self, uint64_t linger_ns)
@@ -251,6 +255,7 @@ static void body_begin_turn(transport *self)
 {
     native_body *body = native_of(self);
     transport_hold_begin_turn(self, body->hold);
+    native_release_rejoined(self);
     body->stalled = false;
 }
 

@@ -2,6 +2,8 @@
 /// by connection.c and send.c.
 ///
 ///     routes[atom] -> table index + 1          atoms are small and dense
+///                     NATIVE_ROUTE_LEFT        nobody now, somebody before (or the atom's former
+///                                              name was: then it is told in vain)
 ///
 /// Invariant: an id names the connection that announced it last; the one before is closed.
 #include <stdlib.h>
@@ -78,7 +80,7 @@ native_connection *native_route_find(const native_body *body, transport_role whi
 {
     const native_role *role = &body->roles[which];
     uint32_t entry = id < role->route_capacity ? role->routes[id] : 0;
-    return entry ? body->table[entry - 1] : NULL;
+    return entry && entry != NATIVE_ROUTE_LEFT ? body->table[entry - 1] : NULL;
 }
 
 atom native_route_next_id(transport *self)
@@ -101,6 +103,45 @@ static atom make_id(transport *self, transport_role which)
     }
 }
 
+/// Without memory nothing is told: its tasks wait until the hub says that it has gone.
+static void note_rejoined(transport *self, native_role *role, atom id)
+{
+    if (role->rejoined_count == role->rejoined_capacity) {
+        uint32_t capacity = role->rejoined_capacity ? role->rejoined_capacity * 2 : 16;
+        atom *rejoined = realloc(role->rejoined, capacity * sizeof *rejoined);
+        if (!rejoined)
+            return;
+        role->rejoined = rejoined;
+        role->rejoined_capacity = capacity;
+    }
+    atoms_retain(self->names, id);
+    role->rejoined[role->rejoined_count++] = id;
+}
+
+uint32_t native_gather_rejoined(transport *self, transport_event *events, uint32_t capacity)
+{
+    native_role *role = &native_of(self)->roles[TRANSPORT_ENGINE];
+    uint32_t count = 0;
+    while (role->rejoined_told < role->rejoined_count && count < capacity)
+        events[count++] = (transport_event){.kind = TRANSPORT_REJOINED,
+                                            .role = TRANSPORT_ENGINE,
+                                            .peer = role->rejoined[role->rejoined_told++]};
+    return count;
+}
+
+void native_release_rejoined(transport *self)
+{
+    native_role *role = &native_of(self)->roles[TRANSPORT_ENGINE];
+    if (role->rejoined_told == 0)
+        return;
+    for (uint32_t i = 0; i < role->rejoined_told; i++)
+        atoms_release(self->names, role->rejoined[i]);
+    role->rejoined_count -= role->rejoined_told;
+    memmove(role->rejoined, role->rejoined + role->rejoined_told,
+            role->rejoined_count * sizeof *role->rejoined);
+    role->rejoined_told = 0;
+}
+
 const char *native_route_add(native_connection *connection, native_bytes identity)
 {
     transport *self = connection->owner;
@@ -116,7 +157,10 @@ const char *native_route_add(native_connection *connection, native_bytes identit
     native_connection *old = native_route_find(body, which, id);
     if (old)
         native_connection_close(old, "was replaced by a new connection with the same routing id");
-    body->roles[which].routes[id] = connection->index + 1;
+    uint32_t *entry = &body->roles[which].routes[id];
+    if (which == TRANSPORT_ENGINE && identity.size && *entry)
+        note_rejoined(self, &body->roles[which], id);
+    *entry = connection->index + 1;
     return NULL;
 }
 
@@ -127,7 +171,7 @@ void native_route_remove(native_connection *connection)
     if (id == ATOM_NONE)
         return;
     if (id < role->route_capacity && role->routes[id] == connection->index + 1)
-        role->routes[id] = 0;
+        role->routes[id] = NATIVE_ROUTE_LEFT;
     connection->id = ATOM_NONE;
     atoms_release(connection->owner->names, id);
 }

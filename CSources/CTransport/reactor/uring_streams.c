@@ -179,12 +179,40 @@ static bool is_in_kernel(const uring_streams *self)
     return false;
 }
 
+// Whoever listened may be gone: what the kernel ends only now, as with thousands of connections on
+// a busy machine, is told to nobody.
+static void nobody_accepted(void *context, uint64_t tag, int32_t fd)
+{
+    (void)context, (void)tag;
+    if (fd >= 0)
+        close(fd);
+}
+
+static void nobody_received(void *context, uint64_t tag, const uint8_t *data, int32_t size)
+{
+    (void)context, (void)tag, (void)data, (void)size;
+}
+
+static void nobody_sent(void *context, uint64_t tag, int32_t result)
+{
+    (void)context, (void)tag, (void)result;
+}
+
+static void nobody_closed(void *context, uint64_t tag)
+{
+    (void)context, (void)tag;
+}
+
+static const reactor_sink NOBODY = {NULL, nobody_accepted, nobody_received, nobody_sent,
+                                    nobody_closed};
+
 void uring_streams_destroy(uring_reactor *base)
 {
     uring_streams *self = base->streams;
     uint64_t fired[REACTOR_FIRED_MAX];
     if (!self)
         return;
+    self->sink = &NOBODY;
     // An address stays bound while an accept on it is in the kernel.
     uint64_t end_ns = transport_now_ns() + DRAIN_NS_MAX;
     while (is_in_kernel(self) && transport_now_ns() < end_ns) {

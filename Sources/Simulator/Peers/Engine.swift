@@ -65,6 +65,12 @@ final class Engine {
     guard let task = world.session.open(frames), task.leading.count >= 1,
       let plan = world.plan(named: field("msg_id", in: task.header))
     else {
+      // A fence: it need not be answered, and this engine answers nothing in turn.
+      if let fence = world.session.open(frames),
+        field("msg_type", in: fence.header) == Array("kernel_info_request".utf8)
+      {
+        return
+      }
       hasLostWork = true
       if !socket.isTainted { world.broken(.relay, "engine \(uuid) got an unsigned message") }
       return
