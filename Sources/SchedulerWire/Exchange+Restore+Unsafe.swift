@@ -37,6 +37,7 @@ extension Exchange {
     intake.reset()
     try restore()
     core.finishRestore(commands: &commands)
+    watcher?.restored(now_ns, commands, core)
     carryOut()
     flushThroughJournal()
     transport.pause(TRANSPORT_CLIENT, state.clientsPaused)
@@ -89,6 +90,7 @@ extension Exchange {
       names.append(EngineName(name))
       if unsafe journal_ledger_engine_fences(ledger, index) {
         core.restoreEngine(EngineName(name), answersFences: true)
+        watcher?.restored(EngineName(name))
         noteFences(name, isNew: false)
       }
     }
@@ -109,6 +111,8 @@ extension Exchange {
     core.restoreFinished(
       unsafe TaskID(task.number), isCompleted: unsafe task.state == JOURNAL_COMPLETED.rawValue,
       engine: engine)
+    unsafe watcher?.restoredFinished(
+      TaskID(task.number), isCompleted: task.state == JOURNAL_COMPLETED.rawValue, engine)
     if unsafe task.reply.size > 0 { unsafe restoreReply(task, engine) }
   }
 
@@ -175,6 +179,7 @@ extension Exchange {
     restored.unmetOn = gather(JOURNAL_FLAG_UNMET)
     let used = restored.failedOn.count
     restored.submitted.retries -= min(restored.submitted.retries, used)
+    watcher?.restored(restored, eventLists)
     var lists: [UInt32] = []
     swap(&lists, &eventLists)
     core.restore(restored, now_ns: now_ns, lists: lists.span, commands: &commands)
