@@ -218,7 +218,11 @@ int folder_create(const journal *self, const char *name, const journal_file_head
     if (fd < 0)
         return -1;
     ssize_t written = pwrite(fd, bytes, sizeof bytes, 0);
-    int rc = written == (ssize_t)sizeof bytes ? fsync(self->folder_fd) : -1;
+    // A file that a loss of power leaves has its header: without it nobody could say whose records
+    // these are.
+    int rc = written == (ssize_t)sizeof bytes ? fdatasync(fd) : -1;
+    if (rc == 0)
+        rc = fsync(self->folder_fd);
     if (rc != 0) {
         int error = written >= 0 && written < (ssize_t)sizeof bytes ? ENOSPC : errno;
         close(fd);

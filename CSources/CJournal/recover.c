@@ -259,6 +259,23 @@ static bool clean_up(recovery *r)
     return false;
 }
 
+/// What is taken over counts as on the disk from now on. A process that was killed may have left
+/// its last segment in the page cache alone; all before were synced when the next one was made.
+static bool sync_last(recovery *r)
+{
+    if (r->list.log_count == r->first_log)
+        return true;
+    char name[NAME_SIZE_MAX];
+    folder_name(name, r->list.logs[r->list.log_count - 1], "log");
+    int fd = openat(r->self->folder_fd, name, O_WRONLY | O_CLOEXEC);
+    bool ok = fd >= 0 && fdatasync(fd) == 0;
+    if (!ok)
+        folder_complain(r->error, r->self->folder, name, "sync", errno);
+    if (fd >= 0)
+        close(fd);
+    return ok;
+}
+
 /// The segments that stay become old ones: they are never appended to again.
 static bool close_segments(recovery *r)
 {
@@ -296,7 +313,7 @@ static bool read_all(recovery *r)
         if (!read_log(r, i))
             return false;
     }
-    if (!clean_up(r))
+    if (!clean_up(r) || !sync_last(r))
         return false;
     if (!close_segments(r)) {
         folder_complain(r->error, self->folder, "", "read the files", ENOMEM);

@@ -1,19 +1,20 @@
 /// calls.c: the replaced system calls. On a thread that has not entered a simulated kernel, and for
 /// descriptors that are not simulated, each is the system's own. See simulated_kernel.h.
-#include <dlfcn.h>
 #include <errno.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
-#include <stdatomic.h>
+#include <stdarg.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "kernel.h"
+#include "calls.h"
 
-static _Thread_local simulated_kernel *current;
+_Thread_local simulated_kernel *current;
 
 void simulated_kernel_enter(simulated_kernel *self)
 {
@@ -25,59 +26,18 @@ void simulated_kernel_leave(void)
     current = NULL;
 }
 
-#if defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define CALLS_ARE_WATCHED
-#endif
-#endif
-
-#ifdef CALLS_ARE_WATCHED
-
 bool simulated_kernel_is_linked(void)
 {
-    return false;
+    return !CALLS_ARE_WATCHED;
 }
 
-#else
-
-bool simulated_kernel_is_linked(void)
-{
-    return true;
-}
-
-/// The system's own `name`, looked up once.
-#define REAL(name)                                                                                 \
-    ({                                                                                             \
-        static _Atomic(void *) found;                                                              \
-        void *address = atomic_load_explicit(&found, memory_order_relaxed);                        \
-        if (!address) {                                                                            \
-            address = dlsym(RTLD_NEXT, #name);                                                     \
-            atomic_store_explicit(&found, address, memory_order_relaxed);                          \
-        }                                                                                          \
-        (__typeof__(&name))address;                                                                \
-    })
-
-static int fail(int error)
-{
-    errno = error;
-    return -1;
-}
-
-/// The simulated file of `fd`, or NULL: it is the system's.
-static kernel_file *simulated(int fd)
-{
-    if (!current || fd < SIMULATED_FD_FIRST)
-        return NULL;
-    kernel_file *file = kernel_file_of(current, fd);
-    if (file)
-        current->calls++;
-    return file;
-}
+#if !CALLS_ARE_WATCHED
 
 int clock_gettime(clockid_t clock, struct timespec *out)
 {
     if (!current || (clock != CLOCK_MONOTONIC && clock != CLOCK_REALTIME))
         return REAL(clock_gettime)(clock, out);
+    kernel_called(current);
     uint64_t now_ns = current->now_ns + (clock == CLOCK_REALTIME ? current->wall_offset_ns : 0);
     out->tv_sec = (time_t)(now_ns / 1000000000u);
     out->tv_nsec = (long)(now_ns % 1000000000u);
@@ -169,6 +129,21 @@ int getsockopt(int fd, int level, int name, void *restrict value, socklen_t *res
     if (level != SOL_SOCKET || name != SO_ERROR || !file->connection)
         return fail(ENOPROTOOPT);
     memcpy(value, &file->connection->connect_error, sizeof(int));
+    return 0;
+}
+
+int ioctl(int fd, unsigned long request, ...)
+{
+    va_list rest;
+    va_start(rest, request);
+    void *out = va_arg(rest, void *);
+    va_end(rest);
+    kernel_file *file = simulated(fd);
+    if (!file)
+        return REAL(ioctl)(fd, request, out);
+    if (request != SIOCOUTQ || !file->connection)
+        return fail(ENOTTY);
+    *(int *)out = (int)kernel_bytes_size(&file->connection->sent);
     return 0;
 }
 
@@ -289,12 +264,24 @@ ssize_t read(int fd, void *data, size_t size)
     return sizeof file->counter;
 }
 
+static ssize_t write_file(kernel_file *file, const void *data, size_t size)
+{
+    disk_file *disk = file->disk_file;
+    size_t offset = file->offset;
+    if (!kernel_write_slowly(current, disk, data, size, offset, 0))
+        return fail(EIO);
+    file->offset = offset + size;
+    return (ssize_t)size;
+}
+
 ssize_t write(int fd, const void *data, size_t size)
 {
     kernel_file *file = simulated(fd);
     if (!file)
         return REAL(write)(fd, data, size);
     uint64_t added;
+    if (file->kind == KERNEL_DISK_FILE)
+        return write_file(file, data, size);
     if (file->kind != KERNEL_EVENT || size < sizeof added)
         return fail(EINVAL);
     memcpy(&added, data, sizeof added);

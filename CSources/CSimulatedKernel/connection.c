@@ -103,6 +103,12 @@ simulated_state simulated_state_of(const simulated_kernel *self, int32_t number)
     return connection ? connection->state : SIMULATED_CLOSED;
 }
 
+bool simulated_died(const simulated_kernel *self, int32_t number)
+{
+    const kernel_connection *connection = self->connections[number];
+    return connection && connection->died;
+}
+
 uint16_t simulated_dialled_port(const simulated_kernel *self, int32_t number)
 {
     return self->connections[number]->dialled_port;

@@ -37,6 +37,8 @@ static uint32_t readiness(const kernel_file *file)
     case KERNEL_SOCKET:
         return EPOLLOUT | EPOLLHUP;
     case KERNEL_EPOLL:
+    case KERNEL_DISK_FILE:
+    case KERNEL_FOLDER:
     case KERNEL_NOTHING:
         break;
     }
@@ -91,10 +93,15 @@ int kernel_epoll_wait(simulated_kernel *self, struct epoll_event *events, int ca
     if (kernel_chance(self, self->faults.wait_eintr))
         return -EINTR;
     for (;;) {
+        kernel_run_threads(self);
+        if (self->dead)
+            return -EBADF;
         int count = report(self, events, capacity);
         if (count > 0 || self->now_ns >= until_ns)
             return count;
-        if (!self->host.sleep(self->host.context, until_ns)) {
+        uint64_t threads_ns = kernel_threads_until(self);
+        uint64_t wake_ns = until_ns < threads_ns ? until_ns : threads_ns;
+        if (!self->host.sleep(self->host.context, wake_ns)) {
             fputs("simulated kernel: the process sleeps and nothing will ever wake it\n", stderr);
             abort();
         }

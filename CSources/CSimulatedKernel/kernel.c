@@ -83,6 +83,8 @@ void simulated_kernel_destroy(simulated_kernel *self)
     }
     for (uint32_t i = 0; i < self->file_end; i++)
         free(self->files[i].backlog);
+    kernel_threads_destroy(self);
+    disk_destroy(&self->disk);
     free(self->connections);
     free(self->changes);
     free(self);
@@ -116,6 +118,11 @@ uint64_t simulated_kernel_calls(const simulated_kernel *self)
 
 int kernel_open(simulated_kernel *self, kernel_kind kind)
 {
+    kernel_called(self);
+    if (self->dead) {
+        errno = EMFILE;
+        return -1;
+    }
     uint32_t index = 0;
     while (index < SIMULATED_FILES_MAX && self->files[index].kind != KERNEL_NOTHING)
         index++;

@@ -33,7 +33,11 @@ extension SchedulerCore {
   /// The engine's tasks got their time for late results: each has failed there now.
   private mutating func strand(_ engine: UInt32, _ commands: inout CommandBuffer) {
     let name = engines[engine].name
-    if engines[engine].restoredCount > 0 { placeRestored(of: engine, &commands) }
+    if engines[engine].restoredCount > 0 {
+      placeRestored(of: engine, &commands)
+      // It may be there, and free for what waits.
+      if engines[engine].isRegistered { settle(freed: engine, &commands) }
+    }
     while !engines[engine].isRegistered && engines[engine].firstRunning != nowhere {
       let slot = engines[engine].firstRunning
       leaveEngine(slot)

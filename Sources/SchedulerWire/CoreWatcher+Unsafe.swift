@@ -9,6 +9,18 @@ package protocol CoreWatcher: AnyObject {
   func stepped(
     _ now_ns: UInt64, _ events: [Event], _ lists: [UInt32], _ commands: borrowing CommandBuffer,
     _ core: borrowing SchedulerCore)
+
+  // What a journal says, given to a fresh core; in this order.
+
+  /// An engine that answers fences.
+  func restored(_ engine: EngineName)
+  /// A task that has ended; `engine` is `.none` when it ran nowhere.
+  func restoredFinished(_ task: TaskID, isCompleted: Bool, _ engine: EngineName)
+  /// One that has not.
+  func restored(_ task: RestoredTask, _ lists: [UInt32])
+  /// The end of it: what the core wants done.
+  func restored(
+    _ now_ns: UInt64, _ commands: borrowing CommandBuffer, _ core: borrowing SchedulerCore)
 }
 
 extension Exchange {

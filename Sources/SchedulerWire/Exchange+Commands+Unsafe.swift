@@ -31,6 +31,7 @@ extension Exchange {
       return
     }
     tally.assigned += 1
+    noteRun(command.task)
     let message = unsafe message_get(tables.messages, command.message.value)!
     unsafe outbox.append(
       transport_send(

@@ -167,6 +167,7 @@ extension Exchange {
   // MARK: leaving
 
   mutating func flushThroughJournal() {
+    composer.signAll()
     state.held.append(journal.commit(), &outbox, &spent)
     releaseHeld()
   }

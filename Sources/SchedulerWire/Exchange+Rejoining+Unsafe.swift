@@ -11,7 +11,7 @@ import CScan
 import CTransport
 import SchedulerCore
 
-/// The fence with this number stands behind these tasks.
+/// The fence with this number stands behind these runs of tasks.
 struct Inquiry {
   var engine: atom
   var number: UInt64
@@ -40,12 +40,29 @@ extension Exchange {
   mutating func takeAnswer(of engine: atom, _ number: UInt64) {
     guard let index = inquiries.firstIndex(where: { $0.engine == engine && $0.number == number })
     else { return }
-    // The core knows which of them are answered by now, or run elsewhere.
-    for task in inquiries.remove(at: index).tasks {
+    let asked = inquiries.remove(at: index).tasks
+    // The core knows which of them have ended, or run elsewhere; but what ends in this very turn
+    // may be given to this engine again before the core comes to what is said here.
+    let here = EngineName(engine)
+    let ending = events.compactMap {
+      $0.engine == here && ($0.kind == .finished || $0.kind == .undeliverable) ? $0.task : nil
+    }
+    for task in asked where !ending.contains(task) {
       var lost = Event(.undeliverable)
       lost.task = task
-      lost.engine = EngineName(engine)
+      lost.engine = here
       events.append(lost)
     }
+  }
+
+  /// The task runs anew: what a fence says of an earlier run of it says nothing of this one.
+  @inline(__always)
+  mutating func noteRun(_ task: TaskID) {
+    if !inquiries.isEmpty { forgetEarlierRuns(task) }
+  }
+
+  @inline(never)
+  private mutating func forgetEarlierRuns(_ task: TaskID) {
+    for index in inquiries.indices { inquiries[index].tasks.removeAll { $0 == task } }
   }
 }

@@ -38,6 +38,7 @@ extension Exchange {
     try restore()
     core.finishRestore(commands: &commands)
     state.refence_ns = now_ns + state.refencePause_ns
+    watcher?.restored(now_ns, commands, core)
     carryOut()
     flushThroughJournal()
     readOrRestClients()
@@ -87,6 +88,7 @@ extension Exchange {
       names.append(EngineName(name))
       if unsafe journal_ledger_engine_fences(ledger, index) {
         core.restoreEngine(EngineName(name), answersFences: true)
+        watcher?.restored(EngineName(name))
         noteFences(name, isNew: false)
       }
     }
@@ -107,6 +109,8 @@ extension Exchange {
     core.restoreFinished(
       unsafe TaskID(task.number), isCompleted: unsafe task.state == JOURNAL_COMPLETED.rawValue,
       engine: engine)
+    unsafe watcher?.restoredFinished(
+      TaskID(task.number), isCompleted: task.state == JOURNAL_COMPLETED.rawValue, engine)
     if unsafe task.reply.size > 0 { unsafe restoreReply(task, engine) }
   }
 
@@ -173,6 +177,7 @@ extension Exchange {
     restored.unmetOn = gather(JOURNAL_FLAG_UNMET)
     let used = restored.failedOn.count
     restored.submitted.retries -= min(restored.submitted.retries, used)
+    watcher?.restored(restored, eventLists)
     var lists: [UInt32] = []
     swap(&lists, &eventLists)
     core.restore(restored, now_ns: now_ns, lists: lists.span, commands: &commands)

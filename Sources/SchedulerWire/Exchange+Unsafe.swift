@@ -215,8 +215,8 @@ public struct Exchange: ~Copyable {
   }
 
   private mutating func flush() {
-    composer.signAll()
     if journal.isOn { return flushThroughJournal() }
+    composer.signAll()
     unsafe transport_send_all(transport.handle, outbox.base, UInt32(outbox.count))
     outbox.removeAll()
     unsafe message_release_all(tables.messages, spent, spent.count)

@@ -18,6 +18,9 @@ public struct JournalOptions: Sendable {
   /// Empty: no journal is kept.
   public var folder = ""
   public var sync = JournalSync.every_ns(5_000_000)
+  /// For simulations: a segment's size (0: as journal.h says), and no io_uring.
+  package var segmentSizeMax: UInt64 = 0
+  package var isPlainIO = false
   public init() {}
 }
 
@@ -45,6 +48,8 @@ struct Journal: ~Copyable {
       case .every_ns(let interval): interval
       case .off: JOURNAL_SYNC_OFF
       }
+    unsafe config.segment_size_max = options.segmentSizeMax
+    unsafe config.plain_io = options.isPlainIO
     unsafe config.now_us = UInt64(max(0, wall_us))
     unsafe withUnsafeMutableBytes(of: &config.id) { bytes in
       unsafe bytes.storeBytes(of: id.0, as: UInt64.self)

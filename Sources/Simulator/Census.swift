@@ -23,6 +23,11 @@ public struct Census: Sendable {
     case .failed(_, _, let detail, _): count("failed: \(detail)")
     case .retired: count("retired")
     case .discarded(_, _, let reason): count("discarded: \(reason)")
+    case .fenced: count("fence answered")
+    case .restoredEngine: count("restored: engine that answers fences")
+    case .restoredFinished: count("restored: task that ended")
+    case .restored(_, _, let engine, _, _):
+      count(engine == .none ? "restored: task that waited" : "restored: task that ran")
     }
   }
 

@@ -16,6 +16,11 @@ enum Fact {
   case failed(Int, FailureReason, FailureDetail, EngineName)
   case retired(Int, EngineName)
   case discarded(Int, EngineName, DiscardReason)
+  case fenced(EngineName)
+  // What a journal told a fresh core.
+  case restoredEngine(EngineName)
+  case restoredFinished(Int, isCompleted: Bool, EngineName)
+  case restored(Int, Submission, EngineName, failedOn: [EngineName], unmetOn: [EngineName])
 }
 
 /// One step of the core: all it was told, then all it decided.

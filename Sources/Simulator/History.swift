@@ -13,6 +13,8 @@ struct History {
   struct Task {
     var submission: Submission
     var isRefused = false
+    /// It came from a journal: its submission is what was left of it, or nothing if it had ended.
+    var isRestored = false
     /// Number of the registration where it runs.
     var engine: Int?
     /// The registration where it ran last.
@@ -40,6 +42,8 @@ struct History {
     var failed: Set<Int> = []
     /// When its tasks are given up.
     var grace_ns: UInt64?
+    /// What a former life gave to it; nobody knows whether it still has it.
+    var restored: Set<Int> = []
   }
 
   static let grace_ns: UInt64 = 5_000_000_000
@@ -47,6 +51,9 @@ struct History {
   private(set) var tasks: [Task] = []
   private(set) var engines: [Engine] = []
   private(set) var current: [EngineName: Int] = [:]
+  /// Registrations of a former life, until the name is registered again.
+  private var awaited: [EngineName: Int] = [:]
+  private var answersFences: Set<EngineName> = []
   private(set) var completed: Set<Int> = []
   private(set) var failed: Set<Int> = []
   /// Registrations that the present step ended.
@@ -65,7 +72,7 @@ struct History {
     strand(step.now_ns)
     for fact in step.told {
       switch fact {
-      case .registered(let name): register(name)
+      case .registered(let name): register(name, step.now_ns)
       case .unregistered(let name): unregister(name, step.now_ns)
       case .submitted(_, let submission):
         tasks.append(Task(submission: submission, waitsSince_ns: step.now_ns))
@@ -78,13 +85,80 @@ struct History {
         guard task < tasks.count, isOn(task, engine) else { break }
         tasks[task].undeliverableCount += 1
         leave(task, at: step.now_ns)
+      case .fenced(let name): fence(name, step.now_ns)
+      case .restoredEngine(let name): answersFences.insert(name)
+      case .restoredFinished(_, let isCompleted, let name):
+        restoreFinished(isCompleted, name, step.now_ns)
+      case .restored(_, let submission, let name, let failedOn, let unmetOn):
+        var task = Task(submission: submission, waitsSince_ns: step.now_ns)
+        task.isRestored = true
+        task.failedOn = Set(failedOn)
+        task.unmetOn = Set(unmetOn)
+        tasks.append(task)
+        if name != .none { run(tasks.count - 1, onFormer: name, step.now_ns) }
       default: break
       }
     }
   }
 
-  private mutating func register(_ name: EngineName) {
+  // MARK: a former life
+
+  private mutating func formerRegistration(_ name: EngineName) -> Int {
+    if let engine = current[name] ?? awaited[name] { return engine }
+    engines.append(Engine(name: name, isRegistered: false))
+    awaited[name] = engines.count - 1
+    return engines.count - 1
+  }
+
+  private mutating func restoreFinished(
+    _ isCompleted: Bool, _ name: EngineName, _ now_ns: UInt64
+  ) {
+    tasks.append(Task(submission: Submission(), waitsSince_ns: now_ns))
+    tasks[tasks.count - 1].isRestored = true
+    let engine = name == .none ? nil : formerRegistration(name)
+    end(tasks.count - 1, success: isCompleted, on: engine)
+  }
+
+  private mutating func run(_ task: Int, onFormer name: EngineName, _ now_ns: UInt64) {
+    let engine = formerRegistration(name)
+    tasks[task].engine = engine
+    tasks[task].latestEngine = engine
+    engines[engine].outstanding.insert(task)
+    engines[engine].restored.insert(task)
+    waitForAnswers(engine, now_ns)
+  }
+
+  /// An engine that is there and answers fences needs no clock.
+  private mutating func waitForAnswers(_ engine: Int, _ now_ns: UInt64) {
+    let answers = answersFences.contains(engines[engine].name)
+    guard !engines[engine].restored.isEmpty, engines[engine].grace_ns == nil,
+      !(engines[engine].isRegistered && answers)
+    else { return }
+    engines[engine].grace_ns = now_ns + Self.grace_ns
+  }
+
+  private mutating func fence(_ name: EngineName, _ now_ns: UInt64) {
+    guard let engine = current[name] else { return }
+    answersFences.insert(name)
+    guard !engines[engine].restored.isEmpty else { return }
+    engines[engine].grace_ns = nil
+    forget(engine, now_ns)
+  }
+
+  /// Nobody answers for what a former life gave to it.
+  private mutating func forget(_ engine: Int, _ now_ns: UInt64) {
+    for task in engines[engine].restored.sorted() { leave(task, at: now_ns) }
+  }
+
+  private mutating func register(_ name: EngineName, _ now_ns: UInt64) {
     guard current[name] == nil else { return }
+    if let engine = awaited.removeValue(forKey: name) {
+      current[name] = engine
+      engines[engine].isRegistered = true
+      guard !engines[engine].outstanding.isEmpty else { return }
+      engines[engine].grace_ns = nil
+      return waitForAnswers(engine, now_ns)
+    }
     engines.append(Engine(name: name))
     current[name] = engines.count - 1
   }
@@ -102,6 +176,8 @@ struct History {
     for engine in engines.indices {
       guard let grace_ns = engines[engine].grace_ns, grace_ns <= now_ns else { continue }
       engines[engine].grace_ns = nil
+      forget(engine, now_ns)
+      guard !engines[engine].isRegistered else { continue }
       for task in engines[engine].outstanding.sorted()
       where tasks[task].retriesUsed < tasks[task].submission.retries {
         leave(task, at: now_ns)
@@ -164,6 +240,7 @@ struct History {
   private mutating func leave(_ task: Int, at now_ns: UInt64) {
     guard let engine = tasks[task].engine else { return }
     engines[engine].outstanding.remove(task)
+    engines[engine].restored.remove(task)
     tasks[task].engine = nil
     tasks[task].waitsSince_ns = now_ns
   }

@@ -15,6 +15,8 @@ struct SystemFaults: Sendable {
   var sendWithoutBuffers = 0.0
   var sendShort = 0.0
   var connectAtOnce = 0.0
+  var writeShort = 0.0
+  var diskStall = 0.0
 }
 
 enum ConnectionState { case connecting, open, closed }
@@ -29,6 +31,9 @@ final class Kernel {
 
   private let handle: OpaquePointer
   private let sleeper: Sleeper
+
+  /// The one folder that it has.
+  static let folder = SIMULATED_FOLDER
 
   /// False in a build whose system calls cannot be replaced.
   static var isLinked: Bool { simulated_kernel_is_linked() }
@@ -64,9 +69,24 @@ final class Kernel {
       send_enobufs: perMillion(faults.sendWithoutBuffers),
       send_short: perMillion(faults.sendShort),
       wait_eintr: perMillion(faults.interrupted),
-      connect_immediate: perMillion(faults.connectAtOnce))
+      connect_immediate: perMillion(faults.connectAtOnce),
+      write_short: perMillion(faults.writeShort),
+      disk_stall: perMillion(faults.diskStall))
     unsafe simulated_kernel_set_faults(handle, values)
   }
+
+  /// The process dies at one of its next calls, or (0) now; its machine with it if that is said.
+  func kill(afterCalls calls: UInt64, losesPower: Bool) {
+    unsafe simulated_kill(handle, calls, losesPower)
+  }
+  /// Nobody will be killed.
+  func spare() { unsafe simulated_spare(handle) }
+  /// What goes on is a ghost: nothing that it does has an effect.
+  var isDead: Bool { unsafe simulated_is_dead(handle) }
+  /// The ghost is gone; the next process may begin.
+  func revive() { unsafe simulated_revive(handle) }
+  /// The process died without closing this connection.
+  func died(_ number: Int32) -> Bool { unsafe simulated_died(handle, number) }
 
   /// A connection to a port the process listens on; nil: nobody listens.
   func dial(_ port: UInt16) -> Int32? {

@@ -9,9 +9,14 @@ import SchedulerWire
 
 final class Observer: CoreWatcher {
   private(set) var violation: Violation?
-  private let checkers: [any DecisionChecker]
+  private var checkers: [any DecisionChecker]
   private let trace: Trace
   private(set) var history = History()
+  /// Of the present life: what its journal said was given to the core.
+  private(set) var hasRestored = false
+  private var restored: [Fact] = []
+  /// The scheduler is dead: what its ghost decides is nothing.
+  var isBlind: () -> Bool = { false }
   private(set) var census = Census()
   /// Facts told and decided.
   private(set) var factCount: UInt64 = 0
@@ -23,10 +28,19 @@ final class Observer: CoreWatcher {
     self.trace = trace
   }
 
+  /// Another scheduler begins, whose core knows nothing yet.
+  func beginLife(_ checkers: [any DecisionChecker]) {
+    self.checkers = checkers
+    history = History()
+    hasRestored = false
+    restored = []
+  }
+
   func stepped(
     _ now_ns: UInt64, _ events: [Event], _ lists: [UInt32], _ commands: borrowing CommandBuffer,
     _ core: borrowing SchedulerCore
   ) {
+    guard !isBlind() else { return }
     var step = Step(now_ns: now_ns, told: [], decided: [], report: core.report())
     for event in events { step.told.append(fact(of: event, lists)) }
     for index in 0..<commands.count {
@@ -34,6 +48,35 @@ final class Observer: CoreWatcher {
     }
     if !step.told.isEmpty || !step.decided.isEmpty { step.problem = core.checkInvariants() }
     mutation?(&step)
+    take(step)
+  }
+
+  // MARK: what a journal says
+
+  func restored(_ engine: EngineName) { restored.append(.restoredEngine(engine)) }
+
+  func restoredFinished(_ task: TaskID, isCompleted: Bool, _ engine: EngineName) {
+    restored.append(.restoredFinished(Int(task.value), isCompleted: isCompleted, engine))
+  }
+
+  func restored(_ task: RestoredTask, _ lists: [UInt32]) {
+    restored.append(
+      .restored(
+        Int(task.submitted.task.value), submission(task.submitted, lists), task.engine,
+        failedOn: names(task.failedOn, lists), unmetOn: names(task.unmetOn, lists)))
+  }
+
+  func restored(
+    _ now_ns: UInt64, _ commands: borrowing CommandBuffer, _ core: borrowing SchedulerCore
+  ) {
+    guard !isBlind() else { return }
+    var step = Step(now_ns: now_ns, told: restored, decided: [], report: core.report())
+    for index in 0..<commands.count {
+      if let fact = fact(of: commands[index]) { step.decided.append(fact) }
+    }
+    step.problem = core.checkInvariants()
+    restored = []
+    hasRestored = true
     take(step)
   }
 
@@ -76,16 +119,20 @@ final class Observer: CoreWatcher {
     case .refused: return .refused(task)
     case .finished: return .finished(task, event.engine, event.outcome)
     case .undeliverable: return .undeliverable(task, event.engine)
-    case .fenced: preconditionFailure("the simulator's scheduler keeps no journal")
-    case .submitted:
-      let targets = lists[Int(event.targets.first)..<Int(event.targets.first + event.targets.count)]
-      return .submitted(
-        task,
-        Submission(
-          after: wanted(event.after, lists), follow: wanted(event.follow, lists),
-          targets: targets.map { name(of: EngineName($0)) }, retries: Int(event.retries),
-          timeout_ns: event.timeout_ns, bytes: event.bytes, client: Int(event.client.value)))
+    case .fenced: return .fenced(event.engine)
+    case .submitted: return .submitted(task, submission(event, lists))
     }
+  }
+
+  private func submission(_ event: Event, _ lists: [UInt32]) -> Submission {
+    Submission(
+      after: wanted(event.after, lists), follow: wanted(event.follow, lists),
+      targets: names(event.targets, lists).map { name(of: $0) }, retries: Int(event.retries),
+      timeout_ns: event.timeout_ns, bytes: event.bytes, client: Int(event.client.value))
+  }
+
+  private func names(_ range: ListRange, _ lists: [UInt32]) -> [EngineName] {
+    lists[Int(range.first)..<Int(range.first + range.count)].map { EngineName($0) }
   }
 
   private func wanted(_ dependency: Dependency, _ lists: [UInt32]) -> Wanted {

@@ -36,12 +36,21 @@ struct Rates: Sendable {
   /// The process is not run for a while.
   var pause = 0.0
 
+  // A scheduler with a journal.
+  /// On average it lives so long; 0: to the end.
+  var life_ns: UInt64 = 0
+  /// When it dies, its machine loses power.
+  var powerLoss = 0.0
+  /// An engine answers no fences.
+  var ignoresFences = 0.0
+
   static let calm = Rates()
 
   init() {}
 
   /// `isSigned`: without signatures a corrupted message is another message, not a broken one.
   init(_ dice: inout Dice, isSigned: Bool) {
+    if dice.chance(70) { life_ns = dice.pick([300_000_000, 2_000_000_000, 10_000_000_000]) }
     guard !dice.chance(10) else { return }
     let share = dice.pick([0.2, 0.5, 0.9])
     func some(_ dice: inout Dice, _ values: [Double]) -> Double {
@@ -76,5 +85,9 @@ struct Rates: Sendable {
     system.sendWithoutBuffers = some(&dice, [0.005, 0.05])
     system.sendShort = some(&dice, [0.05, 0.5])
     system.connectAtOnce = some(&dice, [0.2, 1])
+    system.writeShort = some(&dice, [0.02, 0.3])
+    system.diskStall = some(&dice, [0.002, 0.02])
+    powerLoss = some(&dice, [0.3, 1])
+    ignoresFences = some(&dice, [0.3, 1])
   }
 }

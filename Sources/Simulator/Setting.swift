@@ -5,6 +5,22 @@ import PlainModel
 import SchedulerCore
 import SchedulerWire
 
+struct JournalSetting {
+  /// Its folder, lock and segment, and two bells.
+  static let descriptors = 5
+
+  var sync: JournalSync
+  var segmentSizeMax: UInt64
+  var isPlainIO = true
+  var id: (UInt64, UInt64)
+
+  init(_ dice: inout Dice) {
+    sync = dice.pick([.always, .always, .every_ns(5_000_000), .every_ns(50_000_000), .off])
+    segmentSizeMax = dice.pick([0, 1 << 20, 1 << 16, 1 << 13])
+    id = (dice.word(), dice.word())
+  }
+}
+
 struct Setting {
   let seed: UInt64
   let events: Int
@@ -15,6 +31,8 @@ struct Setting {
   let engineCount: Int
   let workload: Workload
   let rates: Rates
+  /// nil: the scheduler keeps none.
+  let journal: JournalSetting?
   /// Of the run itself, once all the above was drawn.
   let dice: Dice
 
@@ -37,6 +55,8 @@ struct Setting {
     engineCount = dice.chance(10) ? 0 : 1 + dice.below(8)
     workload = Workload(&dice)
     rates = Rates(&dice, isSigned: !key.isEmpty)
+    let written = JournalSetting(&dice)
+    journal = dice.chance(50) ? written : nil
     self.dice = dice.fork()
   }
 
@@ -49,6 +69,13 @@ struct Setting {
     options.session.session = "5c4ed01e-000000000000000000000001"
     options.session.pid = 1
     options.hashSeed = hashSeed
+    if let journal {
+      options.journal.folder = Kernel.folder
+      options.journal.sync = journal.sync
+      options.journal.segmentSizeMax = journal.segmentSizeMax
+      options.journal.isPlainIO = journal.isPlainIO
+      options.journalID = journal.id
+    }
     func address(_ port: UInt16) -> String { "tcp://127.0.0.1:\(port)" }
     options.transport.body = .native
     options.transport.io = .epoll

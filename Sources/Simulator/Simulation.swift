@@ -55,6 +55,7 @@ public struct Simulation {
     prepare?(world)
     let observer = Observer(checkers(), trace)
     observer.mutation = mutation
+    observer.isBlind = { world.kernel.isDead }
     let notices = Notices(trace)
     world.kernel.enter()
     defer { world.kernel.leave() }
@@ -97,49 +98,100 @@ public struct Simulation {
     return checkers.filter { only == nil || $0.promise == only }
   }
 
-  /// A scheduler from its start to its end. To kill one and start the next from its journal is to
-  /// call this again in the same world: there is no journal yet.
+  /// Schedulers, one after the other, until one of them lives to the end.
   private func schedule(
     _ world: World, _ observer: Observer, _ notices: Notices, _ hashSeed: UInt64
   ) throws {
-    var exchange = try Exchange.open(setting.exchangeOptions(hashSeed: hashSeed), log: notices)
+    while true {
+      do {
+        try live(world, observer, notices, hashSeed &+ UInt64(world.deaths))
+      } catch {
+        guard world.kernel.isDead else { throw error }
+      }
+      guard world.kernel.isDead else { return }
+      world.bury()
+      observer.report(world.violation)
+      guard observer.violation == nil else { return }
+      // The model knows of no journal.
+      observer.beginLife(checkers().filter { $0.promise != .model })
+    }
+  }
+
+  /// A scheduler from its start to its end.
+  private func live(
+    _ world: World, _ observer: Observer, _ notices: Notices, _ hashSeed: UInt64
+  ) throws {
+    var exchange = try Exchange.open(
+      setting.exchangeOptions(hashSeed: hashSeed), log: notices, now_ns: world.now_ns,
+      wall_us: wall_us(world))
     exchange.watcher = observer
     let waker = exchange.waker
     world.wake = { waker.wake() }
     defer { world.wake = {} }
+    let outcome = Result { try loop(&exchange, world, observer) }
+    observer.report(world.violation)
+    if case .success = outcome, observer.violation == nil, !world.kernel.isDead {
+      checkAtRest(exchange, world, observer)
+    }
+    if let violation = observer.violation { onViolation(violation, Array(world.trace.lastLines)) }
+    exchange.watcher = nil
+    exchange.close(linger_ns: 0)
+    try outcome.get()
+  }
+
+  private func loop(
+    _ exchange: inout Exchange, _ world: World, _ observer: Observer
+  ) throws {
     exchange.greetHub()
     let gateOpens_ns = world.now_ns + 1_000_000_000
     var isGateShut = true
+    var isRestored = world.deaths == 0
     exchange.pauseClients(true)
-    while world.phase != .done && observer.violation == nil {
+    while world.phase != .done && observer.violation == nil && !world.kernel.isDead {
       try exchange.wait(until: isGateShut ? gateOpens_ns : .max)
-      let signals = exchange.process(
-        now_ns: world.now_ns, wall_us: Int64((world.now_ns + 1_789_000_000_000_000_000) / 1000))
+      let signals = exchange.process(now_ns: world.now_ns, wall_us: wall_us(world))
       if isGateShut && (signals.contains(.subscribed) || world.now_ns >= gateOpens_ns) {
         isGateShut = false
         exchange.pauseClients(false)
-        world.hubHearsAll = signals.contains(.subscribed)
+        let isInTime = signals.contains(.subscribed)
+        world.hubHearsAll = isInTime && (world.deaths == 0 || world.hubHearsAll)
+      }
+      if !isRestored && observer.hasRestored {
+        isRestored = true
+        world.checkRestored(exchange)
       }
       let isPaused = world.dice.chance(world.rates.pause)
       world.spend(
         isPaused
           ? world.dice.spread(1_000_000, 1_000_000_000) : world.dice.spread(1_000, 300_000))
     }
+  }
+
+  private func checkAtRest(
+    _ exchange: borrowing Exchange, _ world: World, _ observer: Observer
+  ) {
+    observer.checkAtRest()
+    world.checkAtRest()
+    if world.deaths > 0 { checkAfterDeaths(exchange, world, observer.history) }
     observer.report(world.violation)
-    if observer.violation == nil {
-      observer.checkAtRest()
-      world.checkAtRest()
-      observer.report(world.violation)
-      let atRest = [
-        MemoryAtRest.check(exchange.report(), world.strayDescriptors),
-        ParsedAsSent.check(exchange, world, observer.history),
-        MonitorHears.check(exchange, world, observer.history),
-      ]
-      observer.report(atRest.compactMap { $0 }.first { only == nil || $0.promise == only })
-    }
-    if let violation = observer.violation { onViolation(violation, Array(world.trace.lastLines)) }
-    exchange.watcher = nil
-    exchange.close(linger_ns: 0)
+    let atRest = [
+      MemoryAtRest.check(exchange.report(), world.strayDescriptors),
+      ParsedAsSent.check(exchange, world, observer.history),
+      MonitorHears.check(exchange, world, observer.history),
+    ]
+    observer.report(atRest.compactMap { $0 }.first { only == nil || $0.promise == only })
+  }
+
+  private func checkAfterDeaths(
+    _ exchange: borrowing Exchange, _ world: World, _ history: History
+  ) {
+    world.checkRestored(exchange)
+    // A refusal is not recorded as a reply is: it may be lost with the scheduler.
+    world.checkAfterDeaths(isRefused: \.isMalformed)
+  }
+
+  private func wall_us(_ world: World) -> Int64 {
+    Int64((world.now_ns + 1_789_000_000_000_000_000) / 1000)
   }
 }
 

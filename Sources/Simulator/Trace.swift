@@ -62,6 +62,13 @@ final class Trace {
       add(9, task, engine, reason.rawValue << 4 | detail.rawValue)
     case .retired(let task, let engine): add(10, task, engine)
     case .discarded(let task, let engine, let reason): add(11, task, engine, reason.rawValue)
+    case .fenced(let engine): add(12, 0, engine)
+    case .restoredEngine(let engine): add(13, 0, engine)
+    case .restoredFinished(let task, let isCompleted, let engine):
+      add(14, task, engine, isCompleted ? 1 : 0)
+    case .restored(let task, let submission, let engine, let failedOn, let unmetOn):
+      add(15, task, engine, UInt8(truncatingIfNeeded: submission.retries))
+      for name in failedOn + unmetOn { add(UInt64(name.value)) }
     }
   }
 }

@@ -10,6 +10,7 @@ extension World {
     let latency_ns = rates.latency_ns
     rates = .calm
     rates.latency_ns = latency_ns
+    kernel.spare()
     kernel.set(SystemFaults())
     for link in links {
       link?.setRoom(Link.ampleRoom)
@@ -81,6 +82,7 @@ extension World {
       broken(
         .liveness, "task \(plan.number), sent when nothing failed, got \(plan.replies) replies")
     }
+    guard deaths == 0 else { return }
     for plan in plans where plan.isSent && clients[plan.client].isSteady {
       if plan.replies != 1 {
         broken(.oneReply, "task \(plan.number) of a steady client got \(plan.replies) replies")

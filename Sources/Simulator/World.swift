@@ -50,6 +50,17 @@ final class World {
   private var planOfID: [[UInt8]: TaskPlan] = [:]
   private var replyOfHeader: [[UInt8]: (frames: [[UInt8]], sender: PeerSocket)] = [:]
   private(set) var violation: Violation?
+  /// nil: the scheduler keeps no journal.
+  let journal: JournalSetting?
+  /// How often the scheduler died, and how often its machine lost power.
+  var deaths = 0
+  var powerLosses = 0
+  /// Of the death that is planned.
+  var deathLosesPower = false
+  /// Power was lost, and with it what had not been synced: what was accepted may be unknown.
+  var mayForget = false
+  /// For tests: a disk is relied on that was not asked to sync.
+  var expectsNoLoss = false
   /// What was done to the scheduler.
   var census = Census()
   /// The scheduler took no task before the hub had subscribed to the monitor: it was there in time.
@@ -68,6 +79,8 @@ final class World {
     rates = setting.rates
     workload = setting.workload
     eventsMax = setting.events
+    journal = setting.journal
+    if setting.journal == nil { rates.life_ns = 0 }
     session = Session(key: setting.key, scheme: setting.signatureScheme)
     kernel = Kernel(
       seed: dice.word(), now_ns: 1_000_000_000_000, wall_ns: 1_790_000_000_000_000_000,
@@ -80,6 +93,7 @@ final class World {
       for client in clients { client.start() }
     }
     if rates.strangers > 0 { after(1_000_000) { [self] in sendStranger() } }
+    planDeath()
     if rates.engineDies > 0 { after(1_000_000_000) { [self] in replaceSome() } }
   }
 
@@ -109,8 +123,9 @@ final class World {
       takeNext(next)
       return true
     }
-    if until_ns != .max && phase != .done {
+    if until_ns != .max {
       kernel.now_ns = until_ns
+      if phase == .done { wake() }
       return true
     }
     return quiet()
@@ -268,7 +283,7 @@ final class World {
     case "outtask": plan.outtasks += 1
     default: broken(.monitor, "the hub heard \(topic)")
     }
-    guard hubHearsAll && hub.monitor.isSteady else { return }
+    guard hubHearsAll && hub.monitor.isSteady && deaths == 0 else { return }
     if plan.intasks != 1 || plan.outtasks > 1 || (topic == "tracktask" && plan.outtasks > 0) {
       broken(
         .monitor,
@@ -279,7 +294,8 @@ final class World {
 
   /// Descriptors beside those of the listeners, the reactor and the connections that stand.
   var strayDescriptors: Int {
-    kernel.openFiles - 4 - links.count { $0.map { !$0.isAbandoned } ?? false }
+    let own = 4 + (journal == nil ? 0 : JournalSetting.descriptors)
+    return kernel.openFiles - own - links.count { $0.map { !$0.isAbandoned } ?? false }
   }
 
   // MARK: the end

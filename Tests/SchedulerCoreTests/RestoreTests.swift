@@ -139,6 +139,17 @@ private struct Revived: ~Copyable {
     #expect(core.told() == ["assign 0 1"])
   }
 
+  @Test("an engine whose time is over is free for what waits for it")
+  func freedByTime() {
+    var core = Revived(engines: [1, 2])
+    core.restore(0, ranOn: 1, failedOn: [1])
+    core.restore(1, targets: [1])
+    core.finishRestore()
+    #expect(core.told() == [])
+    core.passes(seconds: 6)
+    #expect(core.told() == ["assign 0 2", "assign 1 1"])
+  }
+
   @Test("an engine that comes late is the one that was meant")
   func aLateEngine() {
     var core = Revived(engines: [1])

@@ -38,13 +38,28 @@ struct TamperTests {
     #expect(simulation.run().violation?.promise == promise)
   }
 
+  /// Whoever relies on a disk that was not asked to sync loses accepted tasks with the power.
+  @Test func `a journal that forgets`() {
+    var isFound = false
+    for seed in 1...400 as ClosedRange<UInt64> where !isFound {
+      var simulation = Simulation(seed: seed, events: 1_000)
+      let isRisky = simulation.setting.journal.map { $0.sync == .off } ?? false
+      guard isRisky, simulation.setting.rates.powerLoss > 0 else { continue }
+      simulation.only = .oneReply
+      simulation.prepare = { $0.expectsNoLoss = true }
+      isFound = simulation.run().violation?.promise == .oneReply
+    }
+    #expect(isFound)
+  }
+
   /// A seed under which messages are signed, every peer is steady to the end, and the hub is there
   /// in time.
   private static let calmSeed: UInt64 = {
     for seed in 1...1_000 as ClosedRange<UInt64> {
       var simulation = Simulation(seed: seed, events: 1_000)
       let rates = simulation.setting.rates
-      guard rates.cut == 0, rates.corrupt == 0, rates.malformed == 0, rates.neverAnswers == 0,
+      guard rates.life_ns == 0 || simulation.setting.journal == nil, rates.cut == 0,
+        rates.corrupt == 0, rates.malformed == 0, rates.neverAnswers == 0,
         simulation.setting.engineCount > 2, !simulation.setting.key.isEmpty
       else { continue }
       var isCalm = false

@@ -11,6 +11,12 @@
 ///     sendmsg                            ->  collect
 ///     epoll_pwait2, nothing ready        ->  host.sleep: the world makes the next thing happen
 ///
+/// A process may be killed at any of its calls, or its machine lose power. What runs on is its
+/// ghost: no call of it has any effect any more, so that it can be taken apart in good order; then
+/// the next process may begin. Between them a folder and its files last (paths that begin with
+/// SIMULATED_FOLDER). Threads of the process take turns on the real one: when the first one waits,
+/// and at some of its calls.
+///
 /// Edge-triggered epoll as Linux has it: a change of a file marks it, a wait reports the marked
 /// ones that are ready for something wanted, and unmarks them. Descriptors are reused, the lowest
 /// first, as Linux does.
@@ -30,6 +36,8 @@ typedef struct simulated_kernel simulated_kernel;
 /// Simulated descriptors start here; what is below is the system's on every thread.
 #define SIMULATED_FD_FIRST  4096
 #define SIMULATED_FILES_MAX 4096
+/// The one folder there is: flat, its files in memory.
+#define SIMULATED_FOLDER "/simulated/journal"
 
 /// Called while the process sleeps. Makes the next thing happen, or moves the clock to `until_ns`
 /// when nothing happens before. `until_ns` UINT64_MAX: the process sleeps until it is woken.
@@ -49,6 +57,8 @@ typedef struct simulated_faults {
     uint32_t send_short;        ///< sendmsg takes a part of what there is room for
     uint32_t wait_eintr;        ///< epoll_pwait2
     uint32_t connect_immediate; ///< connect succeeds or fails at once
+    uint32_t write_short;       ///< pwrite takes a part
+    uint32_t disk_stall;        ///< a write or sync of the disk takes up to two seconds
 } simulated_faults;
 
 typedef enum simulated_state {
@@ -78,6 +88,15 @@ uint32_t simulated_kernel_open_files(const simulated_kernel *);
 /// Calls that were answered.
 uint64_t simulated_kernel_calls(const simulated_kernel *);
 
+/// The process dies at that many of its calls from now (0: at once). What its sockets held may be
+/// lost; with `loses_power` what they held is, and what was not synced to the disk may be.
+void simulated_kill(simulated_kernel *, uint64_t calls, bool loses_power);
+/// Nobody will be killed.
+void simulated_spare(simulated_kernel *);
+bool simulated_is_dead(const simulated_kernel *);
+/// The ghost is gone: the next process may begin.
+void simulated_revive(simulated_kernel *);
+
 // The world's side. Connections are numbers from 0, never reused.
 
 /// Connects to a port that the process listens on. A number, or -ECONNREFUSED.
@@ -86,6 +105,8 @@ int32_t simulated_dial(simulated_kernel *, uint16_t port);
 /// collect, or was closed. -1: none. Each is told once until something changes again.
 int32_t simulated_next_changed(simulated_kernel *);
 simulated_state simulated_state_of(const simulated_kernel *, int32_t number);
+/// The process died without closing it.
+bool simulated_died(const simulated_kernel *, int32_t number);
 /// The port that the process dialled; 0 for what the world dialled.
 uint16_t simulated_dialled_port(const simulated_kernel *, int32_t number);
 /// The end of the process's connect: 0, or an errno.

@@ -8,7 +8,7 @@ enum MonitorHears {
   static func check(
     _ exchange: borrowing Exchange, _ world: World, _ history: History
   ) -> Violation? {
-    guard world.hubHearsAll && world.hub.monitor.isSteady else { return nil }
+    guard world.hubHearsAll && world.hub.monitor.isSteady && world.deaths == 0 else { return nil }
     for plan in world.plans {
       let task = exchange.task(named: plan.id)
       let runs = task.map { history.tasks[Int($0.value)].runs } ?? 0

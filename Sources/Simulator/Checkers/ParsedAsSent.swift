@@ -11,6 +11,7 @@ enum ParsedAsSent {
     for plan in world.plans {
       guard let task = exchange.task(named: plan.id) else { continue }
       let record = history.tasks[Int(task.value)]
+      guard !record.isRestored else { continue }
       if let what = difference(plan, record, exchange) {
         return Violation(promise: .relay, text: "task \(plan.number) was read with another \(what)")
       }

@@ -20,6 +20,10 @@ final class Link {
   /// A byte was changed on the way: what this link carries can no longer be relied on.
   private(set) var isCorrupted = false
   private(set) var isAbandoned = false
+  /// It is over because the scheduler died.
+  private(set) var wasOrphaned = false
+  /// Since when the scheduler has had something on its way to the peer without a pause.
+  private var busySince_ns: UInt64?
   private var outgoing: [UInt8] = []
   private var outgoingFirst = 0
   private var isPumping = false
@@ -77,6 +81,10 @@ final class Link {
     outgoingFirst = 0
   }
 
+  func isBusy(longerThan time_ns: UInt64) -> Bool {
+    busySince_ns.map { $0 + time_ns < world.now_ns } ?? false
+  }
+
   private func finish() {
     isOver = true
     outgoing.removeAll()
@@ -124,6 +132,7 @@ final class Link {
     guard world.kernel.uncollected(of: number) > 0 || world.kernel.state(of: number) == .closed
     else { return }
     isCollecting = true
+    busySince_ns = busySince_ns ?? world.now_ns
     world.after(world.travelTime()) { [self] in collect() }
   }
 
@@ -132,7 +141,11 @@ final class Link {
     guard !isOver else { return }
     let waiting = world.kernel.uncollected(of: number)
     guard waiting > 0 else {
-      if world.kernel.state(of: number) == .closed { finish() }
+      if world.kernel.state(of: number) == .closed {
+        wasOrphaned = world.kernel.died(number)
+        finish()
+      }
+      busySince_ns = nil
       return
     }
     var bytes = world.kernel.collect(from: number, atMost: world.pieceSize(of: waiting))
@@ -148,6 +161,7 @@ final class Link {
       cut(abruptly: world.dice.chance(50))
       return
     }
+    if world.kernel.uncollected(of: number) == 0 { busySince_ns = nil }
     startCollecting()
   }
 }

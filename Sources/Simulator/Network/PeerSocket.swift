@@ -32,6 +32,8 @@ final class PeerSocket: LinkEnd {
   private(set) var isSubscribed = false
   /// Connections lost, by whatever cause, and whether bytes were ever changed on one.
   private(set) var losses = 0
+  /// Of those that were the scheduler's death.
+  private(set) var deaths = 0
   private(set) var wasCorrupted = false
 
   var deliver: ([[UInt8]]) -> Void = { _ in }
@@ -47,7 +49,7 @@ final class PeerSocket: LinkEnd {
 
   var isReady: Bool { phase == .ready }
   /// Nothing that was handed over can have been lost or changed.
-  var isSteady: Bool { losses == 0 && !isTainted }
+  var isSteady: Bool { losses == deaths && !isTainted }
   var isTainted: Bool { wasCorrupted || link?.isCorrupted == true }
 
   func dial() {
@@ -119,6 +121,7 @@ final class PeerSocket: LinkEnd {
   func lost() {
     wasCorrupted = isTainted
     losses += 1
+    if link?.wasOrphaned == true { deaths += 1 }
     link = nil
     phase = .none
     isSubscribed = false

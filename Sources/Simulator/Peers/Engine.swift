@@ -12,6 +12,9 @@ final class Engine {
   /// Started when nothing fails any more.
   let isFresh: Bool
   private let speed_ns: UInt64
+  /// It answers a fence, once it has answered all it got before; by this time.
+  private let answersFences: Bool
+  private var answered_ns: UInt64 = 0
 
   init(_ world: World, number: Int, isFresh: Bool) {
     self.world = world
@@ -20,6 +23,7 @@ final class Engine {
     socket = PeerSocket(world, .dealer, identity: Array(uuid.utf8), port: Port.engine)
     let runMax_ns = isFresh ? 1_000_000 : world.workload.runMax_ns
     speed_ns = world.dice.spread(runMax_ns / 1_000, runMax_ns)
+    answersFences = !world.dice.chance(world.rates.ignoresFences)
     socket.deliver = { [unowned self] in
       for message in self.world.tamper(.engine, $0) { received(message) }
     }
@@ -62,15 +66,13 @@ final class Engine {
 
   private func received(_ frames: [[UInt8]]) {
     guard state == .serving else { return }
-    guard let task = world.session.open(frames), task.leading.count >= 1,
+    let opened = world.session.open(frames)
+    if let opened, text("msg_type", in: opened.header) == "kernel_info_request" {
+      return answerFence(opened)
+    }
+    guard let task = opened, task.leading.count >= 1,
       let plan = world.plan(named: field("msg_id", in: task.header))
     else {
-      // A fence: it need not be answered, and this engine answers nothing in turn.
-      if let fence = world.session.open(frames),
-        field("msg_type", in: fence.header) == Array("kernel_info_request".utf8)
-      {
-        return
-      }
       hasLostWork = true
       if !socket.isTainted { world.broken(.relay, "engine \(uuid) got an unsigned message") }
       return
@@ -79,7 +81,17 @@ final class Engine {
     if isClean && task.all != plan.frames {
       world.broken(.relay, "engine \(uuid) got task \(plan.number) with other frames")
     }
+    plan.arrivals += 1
     run(plan, task)
+  }
+
+  private func answerFence(_ fence: Opened) {
+    guard answersFences else { return }
+    let header = header("kernel_info_reply", id: "\(uuid)_\(world.number())")
+    let message = world.session.message(
+      header: header, parent: fence.header, content: "{\"status\":\"ok\"}")
+    let delay_ns = max(answered_ns, world.now_ns) - world.now_ns + 1
+    world.after(delay_ns) { [self] in send(fence.leading + message) }
   }
 
   private func run(_ plan: TaskPlan, _ task: Opened) {
@@ -99,6 +111,7 @@ final class Engine {
     if world.dice.chance(rates.answersLate) {
       time_ns += world.dice.spread(100_000_000, 8_000_000_000)
     }
+    answered_ns = max(answered_ns, world.now_ns + time_ns)
     world.after(time_ns) { [self] in send(reply) }
     if world.dice.chance(rates.answersTwice) {
       world.after(time_ns + world.dice.spread(1, speed_ns)) { [self] in send(reply) }

@@ -19,6 +19,8 @@ final class TaskPlan {
   /// How often the client sent it once more.
   var resubmissions = 0
 
+  /// How often an engine got it.
+  var arrivals = 0
   // What its client got.
   var replies = 0
   /// Replies that refuse a copy of it.
@@ -27,6 +29,9 @@ final class TaskPlan {
   var intasks = 0
   var tracktasks = 0
   var outtasks = 0
+
+  /// Something that followed from it was seen outside the scheduler.
+  var wasAccepted: Bool { intasks + tracktasks + outtasks + arrivals + replies > 0 }
 
   init(number: Int, id: [UInt8], client: Int) {
     self.number = number
