@@ -121,20 +121,25 @@ let package = Package(
       name: "embedded-scheduler", dependencies: ["Yardmaster", "SchedulerCore"],
       path: "examples/EmbeddedScheduler", swiftSettings: swiftStrict),
 
-    tests("CBaseTests", ["CBase"]),
-    tests("CLoadsTests", ["CLoads"]),
-    tests("CQueueTests", ["CQueue"]),
+    // What the tests share: one seeded generator.
+    .target(
+      name: "TestSupport", dependencies: ["SchedulerCore"], path: "Tests/TestSupport",
+      swiftSettings: swiftTest),
+    tests("CBaseTests", ["CBase", "TestSupport"]),
+    tests("CLoadsTests", ["CLoads", "TestSupport"]),
+    tests("CQueueTests", ["CQueue", "TestSupport"]),
     tests("CSignTests", ["CSign"], exclude: ["generate_vectors.py"]),
-    tests("CScanTests", ["CScan"], exclude: ["generate_cases.py", "cases.jsonl"]),
+    tests("CScanTests", ["CScan", "TestSupport"], exclude: ["generate_cases.py", "cases.jsonl"]),
     // Refused system calls and full tables, for the tests alone.
     .target(
       name: "CTransportSupport", dependencies: ["CBase", "CSodium"],
       path: "Tests/CTransportSupport",
       cSettings: cStrict),
     tests("CIntakeTests", ["CIntake", "CBase", "CScan", "CSign"]),
-    tests("CTransportTests", ["CTransport", "CBase", "CZeroMQ", "CTransportSupport"]),
-    tests("CJournalTests", ["CJournal"]),
-    tests("SchedulerCoreTests", ["SchedulerCore", "PlainModel"]),
+    tests(
+      "CTransportTests", ["CTransport", "CBase", "CZeroMQ", "CTransportSupport", "TestSupport"]),
+    tests("CJournalTests", ["CJournal", "TestSupport"]),
+    tests("SchedulerCoreTests", ["SchedulerCore", "PlainModel", "TestSupport"]),
     tests("SchedulerWireTests", ["SchedulerWire", "CTransport"]),
     .target(
       name: "CSimulatorSupport", path: "Tests/CSimulatorSupport", cSettings: cStrict),
@@ -145,7 +150,7 @@ let package = Package(
     tests(
       "SchedulerDaemonTests",
       [
-        "SchedulerDaemon", "Yardmaster",
+        "SchedulerDaemon", "Yardmaster", "TestSupport",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
   ],

@@ -101,9 +101,8 @@ int fstat(int fd, struct stat *out)
     nlink_t names = 0;
     for (uint32_t i = 0; i < folder->count; i++)
         names += folder->entries[i].file == file->disk_file;
-    *out = (struct stat){.st_mode = S_IFREG | 0600,
-                         .st_nlink = names,
-                         .st_size = (off_t)file->disk_file->size};
+    *out = (struct stat){
+        .st_mode = S_IFREG | 0600, .st_nlink = names, .st_size = (off_t)file->disk_file->size};
     return 0;
 }
 

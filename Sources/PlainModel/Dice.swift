@@ -2,18 +2,13 @@
 ///
 /// Invariant: the same seed gives the same choices, on every machine.
 
-package struct Dice: Sendable {
-  private var state: UInt64
-  package init(seed: UInt64) { state = seed }
+import SchedulerCore
 
-  /// SplitMix64.
-  package mutating func word() -> UInt64 {
-    state &+= 0x9e37_79b9_7f4a_7c15
-    var value = state
-    value = (value ^ (value >> 30)) &* 0xbf58_476d_1ce4_e5b9
-    value = (value ^ (value >> 27)) &* 0x94d0_49bb_1331_11eb
-    return value ^ (value >> 31)
-  }
+package struct Dice: Sendable {
+  private var bits: RandomBits
+  package init(seed: UInt64) { bits = RandomBits(seed: seed) }
+
+  package mutating func word() -> UInt64 { bits.next() }
 
   /// 0 to `count` - 1.
   package mutating func below(_ count: Int) -> Int { Int(word() % UInt64(count)) }

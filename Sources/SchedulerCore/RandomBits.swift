@@ -1,15 +1,16 @@
-/// RandomBits: the core's only source of randomness, from a seed that is an argument.
+/// RandomBits: the core's only source of randomness, from a seed that is an argument. The
+/// simulator's dice and the tests draw from it too.
 ///
 /// SplitMix64 (Steele, Lea, Flood 2014): one addition and three mixes a word, equidistributed,
 /// and the whole state is one word, so a run can be replayed from its seed.
 
-struct RandomBits: BitwiseCopyable {
+package struct RandomBits: BitwiseCopyable, Sendable {
   private var state: UInt64
 
-  init(seed: UInt64) { state = seed }
+  package init(seed: UInt64) { state = seed }
 
   @inline(__always)
-  mutating func next() -> UInt64 {
+  package mutating func next() -> UInt64 {
     state &+= 0x9e37_79b9_7f4a_7c15
     var z = state
     z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
@@ -19,5 +20,5 @@ struct RandomBits: BitwiseCopyable {
 
   /// The two words that a chooser takes.
   @inline(__always)
-  mutating func pair() -> (UInt64, UInt64) { (next(), next()) }
+  package mutating func pair() -> (UInt64, UInt64) { (next(), next()) }
 }

@@ -1,5 +1,6 @@
 /// Atoms: interning, counting, reuse. Differential against a dictionary.
 import CBase
+import TestSupport
 import Testing
 
 private func intern(_ table: OpaquePointer, _ text: String) -> atom {

@@ -1,5 +1,6 @@
 /// Messages: handles, counts, composing, what happens on the last release.
 import CBase
+import TestSupport
 import Testing
 
 /// A table over its own atoms, ended in order.

@@ -1,5 +1,6 @@
 /// Task ids: exact and hashed ids against a dictionary, and what they cost.
 import CBase
+import TestSupport
 import Testing
 
 private final class IDs {

@@ -1,6 +1,7 @@
 /// Compaction: what it keeps, how much it leaves, and a crash at each of its steps.
 import CJournal
 import Foundation
+import TestSupport
 import Testing
 
 /// 6,000 finished tasks, one that waits, one that runs on its second engine, a parked reply.
@@ -114,7 +115,7 @@ private func longRun(_ folder: Folder) throws -> [Known] {
   _ = try longRun(folder)
   let name = folder.names("base")[0]
   let bytes = folder.read(name)
-  var bits = SeededBits(state: SeededBits.seed("aDamagedBaseStops"))
+  var bits = SeededGenerator.announced("aDamagedBaseStops")
   for _ in 0..<200 {
     var changed = bytes
     changed[Int.random(in: 0..<bytes.count, using: &bits)] ^=

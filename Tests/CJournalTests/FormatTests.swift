@@ -1,6 +1,7 @@
 /// The pure parts: checksums, packed ids, the reader on bytes that are no journal.
 import CJournal
 import Foundation
+import TestSupport
 import Testing
 
 @Test func checksumsAreCastagnolis() {
@@ -18,7 +19,7 @@ import Testing
 }
 
 @Test func bothChecksumsAgree() {
-  var bits = SeededBits(state: SeededBits.seed("bothChecksumsAgree"))
+  var bits = SeededGenerator.announced("bothChecksumsAgree")
   for _ in 0..<500 {
     let bytes = (0..<Int.random(in: 0...300, using: &bits)).map { _ in
       UInt8.random(in: 0...255, using: &bits)
@@ -32,7 +33,7 @@ import Testing
 }
 
 @Test func theReaderTakesAnyBytes() {
-  var bits = SeededBits(state: SeededBits.seed("theReaderTakesAnyBytes"))
+  var bits = SeededGenerator.announced("theReaderTakesAnyBytes")
   var header = journal_file_header()
   header.kind = JOURNAL_KIND_LOG.rawValue
   header.first_sequence = 1

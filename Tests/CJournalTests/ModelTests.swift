@@ -1,6 +1,7 @@
 /// Random lives of a journal against a plain model: restarts, compactions, power losses.
 import CJournal
 import Foundation
+import TestSupport
 import Testing
 
 /// What a journal should know: a list of what was appended, replayed up to any sequence.
@@ -59,7 +60,7 @@ private struct Model {
 }
 
 private struct Life {
-  var bits: SeededBits
+  var bits: SeededGenerator
   var model = Model()
   var folder = Folder()
   var accepted = 0
@@ -181,8 +182,8 @@ private struct Life {
 
 @Test(arguments: [JOURNAL_SYNC_ALWAYS, 1_000_000, JOURNAL_SYNC_OFF])
 func aJournalKnowsWhatItsModelKnows(sync: UInt64) throws {
-  let seed = SeededBits.seed("aJournalKnowsWhatItsModelKnows")
-  var life = Life(bits: SeededBits(state: seed))
+  let seed = SeededGenerator.announcedSeed("aJournalKnowsWhatItsModelKnows")
+  var life = Life(bits: SeededGenerator(seed: seed))
   for round in 0..<30 {
     try life.live(
       steps: life.pick(0..<400), sync: sync, replay: "seed \(seed), sync \(sync), life \(round)")

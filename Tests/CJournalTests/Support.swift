@@ -2,25 +2,6 @@
 import CJournal
 import Foundation
 
-/// SplitMix64; YARDMASTER_TEST_SEED replays a run.
-struct SeededBits: RandomNumberGenerator {
-  var state: UInt64
-  mutating func next() -> UInt64 {
-    state &+= 0x9e37_79b9_7f4a_7c15
-    var z = state
-    z = (z ^ z >> 30) &* 0xbf58_476d_1ce4_e5b9
-    z = (z ^ z >> 27) &* 0x94d0_49bb_1331_11eb
-    return z ^ z >> 31
-  }
-
-  static func seed(_ test: String) -> UInt64 {
-    let given = ProcessInfo.processInfo.environment["YARDMASTER_TEST_SEED"].flatMap(UInt64.init)
-    let seed = given ?? UInt64.random(in: 0 ... .max)
-    print("replay: YARDMASTER_TEST_SEED=\(seed) swift test --filter \(test)")
-    return seed
-  }
-}
-
 /// A folder that is gone when its owner is.
 final class Folder {
   let path: String

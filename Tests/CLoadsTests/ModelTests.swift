@@ -1,13 +1,14 @@
 // Every scheme and every kernel that this CPU has, against the plain model, over random operations.
 
 import CLoads
+import TestSupport
 import Testing
 
 /// One model, one vector a kernel, driven in step.
 private struct Comparison {
   let scheme: Scheme
   var model: PlainModel
-  var random: Random
+  var random: SeededGenerator
   let vectors: [Vector]
   /// Draws single uniform picks from the same history, to know the two picks of twobin.
   let picker: Vector
@@ -16,7 +17,7 @@ private struct Comparison {
 
   init(_ scheme: Scheme, count: Int, hwm: UInt32) {
     self.scheme = scheme
-    random = Random(
+    random = SeededGenerator(
       seed: TestSeed.value &+ UInt64(count) &* 31 &+ UInt64(hwm) &* 7 &+ UInt64(scheme.c.rawValue))
     model = PlainModel(hwm: hwm, count: count)
     vectors = Kernels.supported.map { Vector(scheme, hwm: hwm, kernel: $0) }
@@ -168,7 +169,7 @@ private struct Comparison {
   /// and results on many engines.
   @Test(arguments: [Scheme.leastload, .lru], [4_096, 100_000])
   func longRunsAgree(scheme: Scheme, count: Int) {
-    var random = Random(seed: TestSeed.value &+ UInt64(count))
+    var random = SeededGenerator(seed: TestSeed.value &+ UInt64(count))
     let vectors = Kernels.supported.map { Vector(scheme, hwm: 3, kernel: $0) }
     var running: [UInt32] = []
     for vector in vectors {

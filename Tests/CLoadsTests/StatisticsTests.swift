@@ -2,6 +2,7 @@
 
 import CLoads
 import Foundation
+import TestSupport
 import Testing
 
 /// Pearson's statistic over bins of at least five expected hits, as a standard normal deviate
@@ -66,7 +67,7 @@ private struct Field {
   init(_ scheme: Scheme, _ count: Int, masked: Bool, kernel: String, loads: [UInt32] = [1]) {
     let slots = UInt32(count * 3)
     vector = Vector(scheme, hwm: 1_000_000, kernel: kernel)
-    var random = Random(seed: 4)
+    var random = SeededGenerator(seed: 4)
     for slot in 0..<slots { vector.insert(slot) }
     for slot in 0..<slots { vector[slot] = loads[Int(slot) % loads.count] }
     for slot in (0..<slots).shuffled(using: &random) { vector.toBack(slot) }
@@ -82,7 +83,7 @@ private struct Field {
 
   /// How often each place of `places` was chosen.
   func histogram(seed: UInt64) -> [Int] {
-    var random = Random(seed: seed)
+    var random = SeededGenerator(seed: seed)
     var hits: [UInt32: Int] = [:]
     for _ in 0..<draws {
       let bits = [random.next(), random.next()]
@@ -149,7 +150,7 @@ private struct Field {
     let vector = Vector(.weighted, kernel: kernel)
     for slot in 0..<UInt32(100) { vector.insert(slot) }
     for slot in 0..<UInt32(100) where slot != 42 { vector[slot] = 1 }
-    var random = Random(seed: 15)
+    var random = SeededGenerator(seed: 15)
     let hits = (0..<5_000).count { _ in vector.choose([random.next(), random.next()]) == 42 }
     #expect(hits >= 4_999)
   }

@@ -1,43 +1,14 @@
-// What the tests of CLoads share: seeds, a random source, and a load vector on a chosen kernel.
+// What the tests of CLoads share: the seed, and a load vector on a chosen kernel.
 //
 // Used by every file of this target. Invariant: equal seeds give equal tests.
 
 import CLoads
-import Foundation
+import TestSupport
 
-/// The seed of this run: YARDMASTER_TEST_SEED, or a fresh one. Printed once, with the command that
-/// replays it.
+/// The seed of this run, printed once with the command that replays it.
 enum TestSeed {
-  static let value: UInt64 = {
-    let named = ProcessInfo.processInfo.environment["YARDMASTER_TEST_SEED"].flatMap(UInt64.init)
-    let seed = named ?? UInt64.random(in: 1...UInt64(UInt32.max))
-    print("CLoadsTests seed \(seed); \(replay(seed))")
-    return seed
-  }()
-
-  static func replay(_ seed: UInt64) -> String {
-    "replay: YARDMASTER_TEST_SEED=\(seed) swift test --filter CLoadsTests"
-  }
-
-  static var replay: String { replay(value) }
-}
-
-/// SplitMix64.
-struct Random: RandomNumberGenerator {
-  private var state: UInt64
-
-  init(seed: UInt64) { state = seed }
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9e37_79b9_7f4a_7c15
-    var word = state
-    word = (word ^ (word >> 30)) &* 0xbf58_476d_1ce4_e5b9
-    word = (word ^ (word >> 27)) &* 0x94d0_49bb_1331_11eb
-    return word ^ (word >> 31)
-  }
-
-  /// True once in `odds` times.
-  mutating func oneIn(_ odds: UInt64) -> Bool { next() % odds == 0 }
+  static let value = SeededGenerator.announcedSeed("CLoadsTests")
+  static var replay: String { SeededGenerator.replay("CLoadsTests", seed: value) }
 }
 
 /// The schemes by the name that the command line gives them.

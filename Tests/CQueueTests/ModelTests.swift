@@ -1,6 +1,7 @@
 // Random operations against a plain array, one thread playing both sides: every answer is known.
 
 import CQueue
+import TestSupport
 import Testing
 
 @Suite struct ModelTests {

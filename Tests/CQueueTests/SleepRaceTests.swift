@@ -6,6 +6,7 @@
 import CQueue
 import Foundation
 import Synchronization
+import TestSupport
 import Testing
 
 /// Rings that two threads go through in step, and what each has found at every one.

@@ -3,6 +3,7 @@
 
 import CQueue
 import Foundation
+import TestSupport
 import Testing
 
 /// After this much time asleep with elements in the ring, a wake-up was lost. Not a measure of

@@ -1,5 +1,6 @@
 /// Any bytes give a result: truncations, flips, and msgpack that lies about its sizes.
 import CScan
+import TestSupport
 import Testing
 
 /// Writes msgpack, as much as these tests need.

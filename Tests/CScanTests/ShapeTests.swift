@@ -1,5 +1,6 @@
 /// Shapes (shape.h): a scanner that remembers frames reads like one that has never seen any.
 import CScan
+import TestSupport
 import Testing
 
 extension Scanner {

@@ -4,6 +4,7 @@ import CBase
 import CTransport
 import CZeroMQ
 import Foundation
+import TestSupport
 import Testing
 
 extension TransportTests {
@@ -81,11 +82,8 @@ extension TransportTests {
     @Test(arguments: eachReactor) func `random messages come through unchanged`(_ setup: Setup)
       throws
     {
-      let seed =
-        ProcessInfo.processInfo.environment["TRANSPORT_SEED"].flatMap(UInt64.init)
-        ?? UInt64.random(in: 1...UInt64.max)
-      print("TRANSPORT_SEED=\(seed) swift test --filter CTransportTests.TransportTests")
-      var random = SplitMix(state: seed)
+      let seed = SeededGenerator.announcedSeed("CTransportTests.TransportTests")
+      var random = SeededGenerator(seed: seed)
       let station = try Station(setup)
       let clientPeer = Peer(ZMQ_DEALER)
       let enginePeer = Peer(ZMQ_DEALER, identity: "engine")
@@ -116,26 +114,15 @@ extension TransportTests {
       station.close()
     }
 
-    private func frameCount(_ random: inout SplitMix) -> Int {
+    private func frameCount(_ random: inout SeededGenerator) -> Int {
       [0, 3, 8, 9, 15, 16, 63, 64, 65, 130, 300].randomElement(using: &random)!
     }
 
-    private func frame(_ random: inout SplitMix) -> [UInt8] {
+    private func frame(_ random: inout SeededGenerator) -> [UInt8] {
       let size = [0, 1, 32, 33, 34, 255, 256, 1_000, 8_191, 8_192, 40_000].randomElement(
         using: &random)!
       let byte = UInt8.random(in: 0...255, using: &random)
       return [UInt8](repeating: byte, count: size)
     }
-  }
-}
-
-struct SplitMix: RandomNumberGenerator {
-  var state: UInt64
-  mutating func next() -> UInt64 {
-    state &+= 0x9e37_79b9_7f4a_7c15
-    var mixed = state
-    mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
-    mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
-    return mixed ^ (mixed >> 31)
   }
 }

@@ -5,6 +5,7 @@ import CTransport
 import CZeroMQ
 import Foundation
 import Glibc
+import TestSupport
 import Testing
 
 private let eachCurve: [Setup] = eachReactor.filter { $0.body == TRANSPORT_BODY_NATIVE }.map {
@@ -216,11 +217,8 @@ extension TransportTests {
     @Test(arguments: eachCurve) func `random sealed messages come through unchanged`(_ setup: Setup)
       throws
     {
-      let seed =
-        ProcessInfo.processInfo.environment["TRANSPORT_SEED"].flatMap(UInt64.init)
-        ?? UInt64.random(in: 1...UInt64.max)
-      print("TRANSPORT_SEED=\(seed) swift test --filter NativeCurveLinks")
-      var random = SplitMix(state: seed)
+      let seed = SeededGenerator.announcedSeed("NativeCurveLinks")
+      var random = SeededGenerator(seed: seed)
       let station = try Station(setup)
       let peer = Peer(ZMQ_DEALER, identity: "engine")
       peer.connect(station.endpoint(engine), keys: pair)

@@ -5,6 +5,7 @@ import CTransport
 import CTransportSupport
 import CZeroMQ
 import Foundation
+import TestSupport
 import Testing
 
 private let names = ["HELLO", "WELCOME", "INITIATE", "READY"]
@@ -21,7 +22,7 @@ extension TransportTests {
     }
 
     @Test func `Z85 reads what libzmq writes`() {
-      var random = SplitMix(state: 32)
+      var random = SeededGenerator(seed: 32)
       for round in 0..<200 {
         let data = (0..<32).map { _ in
           round == 0 ? 0 : round == 1 ? 255 : UInt8.random(in: 0...255, using: &random)

@@ -4,6 +4,7 @@
 import CTransport
 import CTransportSupport
 import Foundation
+import TestSupport
 import Testing
 
 private struct Outcome: Equatable {
@@ -86,11 +87,8 @@ extension TransportTests {
     }
 
     @Test func `random splits, with large frames`() {
-      let seed =
-        ProcessInfo.processInfo.environment["TRANSPORT_SEED"].flatMap(UInt64.init)
-        ?? UInt64.random(in: 1...UInt64.max)
-      print("TRANSPORT_SEED=\(seed) swift test --filter NativeProtocol")
-      var random = SplitMix(state: seed)
+      let seed = SeededGenerator.announcedSeed("NativeProtocol")
+      var random = SeededGenerator(seed: seed)
       var stream = rich
       for size in [65_535, 65_536, 65_537, 1_048_575, 1_048_576, 1_200_000, 6_000_000] {
         let body = (0..<size).map { UInt8(truncatingIfNeeded: $0 &* 7 &+ size) }

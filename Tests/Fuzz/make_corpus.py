@@ -17,6 +17,7 @@ import sys
 from pathlib import Path
 
 import msgpack
+from journal_cases import journal
 
 FOLDER = Path(__file__).resolve().parent / "corpus"
 SEPARATOR = b"\xc1\xc1"
@@ -357,8 +358,8 @@ def names() -> dict[str, bytes]:
 
 
 TARGETS = [
-    greeting, frame, command, peer, curve, curve_stream, keys, endpoint, signature, names, intake, scan_json,
-    scan_msgpack,
+    greeting, frame, command, peer, curve, curve_stream, keys, endpoint, signature, names, intake, journal,
+    scan_json, scan_msgpack,
 ]  # fmt: skip
 
 

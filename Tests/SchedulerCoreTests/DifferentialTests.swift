@@ -6,20 +6,19 @@
 
 import Foundation
 import PlainModel
+import TestSupport
 import Testing
 
 @testable import SchedulerCore
 
 @Suite("The core against a plain model (SEMANTICS 2 to 5)")
 struct DifferentialTests {
-  static let forcedSeed = ProcessInfo.processInfo.environment["YARDMASTER_TEST_SEED"]
-    .flatMap(UInt64.init)
   static let scripts =
     ProcessInfo.processInfo.environment["YARDMASTER_TEST_SCRIPTS"]
     .flatMap(Int.init) ?? 500
 
   @Test func sameCommandsAsThePlainModel() {
-    if let seed = Self.forcedSeed {
+    if let seed = SeededGenerator.forcedSeed {
       if let difference = Self.difference(seed: seed) { report(seed, difference, all: true) }
       return
     }
@@ -37,7 +36,7 @@ struct DifferentialTests {
     let shown = all ? difference[...] : difference.suffix(40)
     Issue.record(
       """
-      replay: YARDMASTER_TEST_SEED=\(seed) swift test --filter DifferentialTests
+      \(SeededGenerator.replay("DifferentialTests", seed: seed))
       \(shown.joined(separator: "\n"))
       """)
   }

@@ -1,6 +1,7 @@
 /// SEMANTICS section 7: the promises, over random scripts with every scheme.
 
 import PlainModel
+import TestSupport
 import Testing
 
 @testable import SchedulerCore
@@ -61,7 +62,7 @@ struct Section7PromiseTests {
     "7 every accepted task gets exactly one final reply, once nothing holds it back",
     arguments: 0..<60 as Range<UInt64>)
   func oneFinalReply(_ offset: UInt64) {
-    let seed = DifferentialTests.forcedSeed ?? 77_000 + offset
+    let seed = SeededGenerator.forcedSeed ?? 77_000 + offset
     var script = Script(seed: seed)
     var model = PlainModel(script.settings)
     let core = CoreHarness(script.settings)

@@ -2,17 +2,17 @@
 /// there is one of for each task.
 
 import PlainModel
+import TestSupport
 import Testing
 
 @testable import SchedulerCore
 
 @Suite("Structures against plain models")
 struct StructureTests {
-  static let seed = DifferentialTests.forcedSeed ?? UInt64.random(in: 0..<(1 << 40))
+  static let seed = SeededGenerator.announcedSeed("StructureTests")
 
   @Test("IDSet is an ordered set") func idSet() {
     var dice = Dice(seed: Self.seed)
-    print("IDSet: YARDMASTER_TEST_SEED=\(Self.seed) swift test --filter StructureTests")
     // Ids at the edges of words of every level; the largest costs 38 MB, so it comes once.
     let edges: [UInt32] = [
       0, 1, 63, 64, 65, 4095, 4096, 4097, 262_143, 262_144, 16_777_215, 16_777_216,
@@ -57,7 +57,6 @@ struct StructureTests {
 
   @Test("TaskHeap gives the oldest first, and compacts to one entry a task") func taskHeap() {
     var dice = Dice(seed: Self.seed &+ 1)
-    print("TaskHeap: YARDMASTER_TEST_SEED=\(Self.seed) swift test --filter StructureTests")
     var heap = TaskHeap()
     var plain: [UInt32] = []
     for _ in 0..<4000 {
@@ -100,7 +99,6 @@ struct StructureTests {
 
   @Test("DeadlineHeap gives the earliest first and forgets what is cancelled") func deadlineHeap() {
     var dice = Dice(seed: Self.seed &+ 2)
-    print("DeadlineHeap: YARDMASTER_TEST_SEED=\(Self.seed) swift test --filter StructureTests")
     var heap = DeadlineHeap()
     var plain: [UInt32: Deadline] = [:]
     for _ in 0..<6000 {

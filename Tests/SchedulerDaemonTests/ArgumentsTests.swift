@@ -1,6 +1,7 @@
 /// Random arguments: each either makes a command or gets one clear line and exit status 2.
 
 import ArgumentParser
+import TestSupport
 import Testing
 
 @testable import SchedulerDaemon

@@ -1,1 +1,0 @@
-../CBaseTests/SeededGenerator.swift
