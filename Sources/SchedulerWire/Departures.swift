@@ -48,7 +48,9 @@ struct Departures {
   mutating func look(now_ns: UInt64, _ link: transport_departures, isKept: Bool) -> Bool {
     guard now_ns >= deadline_ns else { return false }
     look_ns = now_ns + pause_ns
-    let hasLeft = leaving != sent && link.handed - link.unconfirmed >= leavingHanded
+    // Added, not subtracted: what is unconfirmed may be the link's own commands, never counted as
+    // handed over.
+    let hasLeft = leaving != sent && link.handed >= leavingHanded + link.unconfirmed
     if hasLeft { sent = leaving }
     if leaving == sent && !isKept {
       leaving = released

@@ -43,6 +43,15 @@ import Testing
     #expect(departures.sent == 3)
   }
 
+  @Test func `the link's own commands may be all that is unconfirmed`() {
+    var departures = Departures(pause_ns: 100)
+    departures.release(7)
+    _ = departures.look(now_ns: 1000, link(10, 64), isKept: false)
+    let before = departures.look(now_ns: 1100, link(10, 64), isKept: false)
+    let after = departures.look(now_ns: 1200, link(10, 0), isKept: false)
+    #expect(!before && after && departures.sent == 7)
+  }
+
   @Test func `what a former life handed over counts only once it was told again`() {
     var departures = Departures(pause_ns: 10)
     departures.begin(sent: 2)
