@@ -89,7 +89,7 @@ let package = Package(
     c("CSign", ["CCrypto"]),
     c("CScan", ["CMsgpack", "CSimdJSON"], link: [.linkedLibrary(msgpackLibrary)]),
     c("CIntake", ["CBase", "CSign", "CScan"]),
-    c("CJournal", ["CURing"]),
+    c("CJournal", ["CBase", "CURing"]),
     c("CTransport", ["CBase", "CQueue", "CZeroMQ", "CURing", "CSodium"]),
 
     swift("SchedulerCore", ["CLoads"]),

@@ -9,9 +9,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "internal.h"
 #include "writer_io.h"
 
@@ -27,13 +27,6 @@ typedef struct writer {
     uint64_t
         dirty_since_ns; ///< when the oldest unsynced record was written; 0: nothing is unsynced
 } writer;
-
-static uint64_t now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000ull + (uint64_t)now.tv_nsec;
-}
 
 void writer_fail(journal *self, const char *what, int error)
 {
@@ -156,7 +149,7 @@ static void take_write(writer *w)
     self->segment_size += w->writing->size;
     atomic_store_explicit(&self->written_sequence, w->writing->last_sequence, memory_order_release);
     if (w->dirty_since_ns == 0)
-        w->dirty_since_ns = now_ns();
+        w->dirty_since_ns = clock_now_ns();
     w->writing = NULL;
     atomic_fetch_add(&self->done, 1);
     tell_of_room(self);
@@ -177,7 +170,7 @@ static void take_sync(writer *w)
     }
     uint64_t written = atomic_load_explicit(&self->written_sequence, memory_order_relaxed);
     atomic_store_explicit(&self->synced_sequence, w->sync_target, memory_order_release);
-    w->dirty_since_ns = written > w->sync_target ? now_ns() : 0;
+    w->dirty_since_ns = written > w->sync_target ? clock_now_ns() : 0;
     if (self->sync_ns == JOURNAL_SYNC_ALWAYS)
         self->wake(self->wake_context);
 }
@@ -203,7 +196,7 @@ static bool is_idle(const writer *w)
 static void sleep_until(writer *w, uint64_t due_ns)
 {
     journal *self = w->self;
-    uint64_t now = due_ns == UINT64_MAX ? 0 : now_ns();
+    uint64_t now = due_ns == UINT64_MAX ? 0 : clock_now_ns();
     uint64_t timeout = due_ns == UINT64_MAX ? UINT64_MAX : due_ns > now ? due_ns - now : 0;
     atomic_store_explicit(&self->asleep, true, memory_order_seq_cst);
     // What was handed over before it could see us asleep.
@@ -234,7 +227,7 @@ void *writer_run(void *context)
         else if (!w.writing)
             begin_batch(&w);
         uint64_t due = sync_due_ns(&w);
-        if (due != UINT64_MAX && due <= now_ns()) {
+        if (due != UINT64_MAX && due <= clock_now_ns()) {
             w.syncing = true;
             w.sync_target = atomic_load(&self->written_sequence);
             writer_io_sync(&w.io, self->segment_fd);

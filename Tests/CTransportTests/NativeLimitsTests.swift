@@ -175,36 +175,6 @@ extension TransportTests {
     }
 
     @Test(arguments: eachAlone)
-    func `an engine that reads nothing gets no more, and the rest is given back`(_ setup: Setup)
-      throws
-    {
-      var limits = transport_limits()
-      limits.engine_bytes_max = 4 << 20
-      let station = try Station(setup, holdNanoseconds: 50_000_000, limits: limits)
-      let stuck = try rawJoined(station, engine, "stuck", receiveBuffer: 4_096)
-      let other = try rawJoined(station, engine, "other")
-      let message = station.compose([megabyte])
-      var back = 0
-      let end = transport_now_ns() + patienceNanoseconds
-      for number in 0..<100 where back < 3 && transport_now_ns() < end {
-        station.send(TRANSPORT_ENGINE, to: stuck.name, message, tag: UInt32(number))
-        for event in station.turn(within: 10_000_000) {
-          #expect(event.kind == TRANSPORT_UNDELIVERABLE && event.peer == bytes("stuck"))
-          back += 1
-        }
-      }
-      #expect(back >= 3)
-      #expect(station.counters.waiting_bytes.1 < 7 << 20)
-      station.send(TRANSPORT_ENGINE, to: other.name, station.compose([bytes("task")]))
-      let answer = Wire.message([bytes("task")])
-      #expect(
-        pump(station, ignoring: TRANSPORT_UNDELIVERABLE) { () -> Bool? in
-          other.peer.drain() >= answer.count ? true : nil
-        } == true)
-      station.close()
-    }
-
-    @Test(arguments: eachAlone)
     func `of engines that take turns, one that reads nothing is left out`(_ setup: Setup) throws {
       var limits = transport_limits()
       limits.engine_bytes_max = 4 << 20
