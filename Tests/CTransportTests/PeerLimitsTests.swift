@@ -68,7 +68,9 @@ extension TransportTests {
     /// With lanes the one that has the engine says so when too much waits for it; what is under way
     /// until the front has heard it comes on top.
     @Test(arguments: eachAlone + eachLane)
-    func `an engine that reads nothing gets no more, and the rest is given back`(_ setup: Setup) throws {
+    func `an engine that reads nothing gets no more, and the rest is given back`(_ setup: Setup)
+      throws
+    {
       var limits = transport_limits()
       limits.engine_bytes_max = 4 << 20
       let station = try Station(setup, holdNanoseconds: 50_000_000, limits: limits)
