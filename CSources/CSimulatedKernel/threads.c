@@ -31,14 +31,6 @@ struct kernel_thread {
     size_t size, offset;
 };
 
-static void begin(unsigned low, unsigned high)
-{
-    kernel_thread *self = (kernel_thread *)((uintptr_t)low | (uintptr_t)high << 32);
-    self->run(self->argument);
-    self->ended = true;
-    swapcontext(&self->context, &self->back);
-}
-
 static bool is_ready(simulated_kernel *self, const kernel_thread *thread)
 {
     if (thread->ended)
@@ -165,6 +157,14 @@ void kernel_threads_destroy(simulated_kernel *self)
 }
 
 #if !CALLS_ARE_WATCHED
+
+static void begin(unsigned low, unsigned high)
+{
+    kernel_thread *self = (kernel_thread *)((uintptr_t)low | (uintptr_t)high << 32);
+    self->run(self->argument);
+    self->ended = true;
+    swapcontext(&self->context, &self->back);
+}
 
 int pthread_create(pthread_t *out, const pthread_attr_t *attributes, void *(*body)(void *),
                    void *argument)
