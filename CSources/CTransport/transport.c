@@ -248,6 +248,11 @@ bool transport_is_heard(const transport *self)
     return self->ops->heard(self);
 }
 
+int32_t transport_is_connected(const transport *self, transport_role role, atom peer)
+{
+    return self->ops->connected ? self->ops->connected(self, role, peer) : -1;
+}
+
 void transport_read_counters(const transport *self, transport_counters *out)
 {
     *out = self->counters;

@@ -51,6 +51,8 @@ typedef struct transport_ops {
     int32_t (*hang_up)(transport *, transport_role);
     void (*departures)(const transport *, transport_departures *);
     bool (*heard)(const transport *);
+    /// May be NULL: a body that cannot tell.
+    int32_t (*connected)(const transport *, transport_role, atom peer);
     /// May be NULL: a body that has nothing to say.
     bool (*next_notice)(transport *, char *text, size_t text_size);
 } transport_ops;

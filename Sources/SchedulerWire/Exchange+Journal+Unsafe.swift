@@ -139,9 +139,10 @@ extension Exchange {
     }
   }
 
-  /// Clients with a name of their own need not submit anything to be found: a send that arrives
-  /// shows that they are there. The first reply alone, outside the turn: whether it was dropped is
-  /// known at once.
+  /// Clients with a name of their own need not submit anything to be found: the transport knows
+  /// whether they are there. Where it does not, a send that arrives shows it: of the first reply
+  /// alone, outside the turn, because whether it was dropped is known at once then. Killed before
+  /// that is on record, the next life sends it once more.
   mutating func tryNamedClients() {
     guard now_ns >= state.clients.retryAt_ns else { return }
     var isWaiting = false
@@ -149,6 +150,10 @@ extension Exchange {
       let client = state.clients.list[index]
       guard client.isNamed, client.address == ATOM_NONE else { continue }
       isWaiting = true
+      let isThere = unsafe transport_is_connected(
+        transport.handle, TRANSPORT_CLIENT, client.origin)
+      if isThere == 1 { clientIsBack(UInt32(index), at: client.origin) }
+      guard isThere < 0 else { continue }
       guard let first = client.parked.first else { continue }
       let dropped = transport.counters.dropped_client
       var send = transport_send(

@@ -269,6 +269,10 @@ void transport_read_departures(const transport *, transport_departures *out);
 /// Whether what is sent to the monitor now is heard, or there is no monitor. False: it is dropped.
 bool transport_is_heard(const transport *);
 
+/// Whether a peer of a bound ROUTER role is there under this routing id: 1, or 0. -1: this body
+/// cannot tell (libzmq, I/O threads).
+int32_t transport_is_connected(const transport *, transport_role role, atom peer);
+
 /// CLOCK_MONOTONIC in ns: the clock of all deadlines. Only the daemon's loop calls it.
 uint64_t transport_now_ns(void);
 

@@ -358,6 +358,11 @@ static bool body_heard(const transport *self)
     return !monitor->exists || (monitor->ring && native_topics_any(&monitor->ring->topics));
 }
 
+static int32_t body_connected(const transport *self, transport_role which, atom peer)
+{
+    return native_route_find(native_of(self), which, peer) != NULL;
+}
+
 const transport_ops TRANSPORT_NATIVE_OPS = {
     .name = "native",
     .open = body_open,
@@ -375,5 +380,6 @@ const transport_ops TRANSPORT_NATIVE_OPS = {
     .hang_up = body_hang_up,
     .departures = body_departures,
     .heard = body_heard,
+    .connected = body_connected,
     .next_notice = native_next_notice,
 };
