@@ -10,56 +10,56 @@ struct LimitOptions: ParsableArguments {
     help: ArgumentHelp(
       "Tasks that may wait or run, over all clients. A client that has more than there is room "
         + "left is not read until tasks have ended. 0, here and below: no limit.", valueName: "n"))
-  var maxWaitingTasks = "10000000"
+  var maxWaitingTasks = text(Limits().waitingTasks)
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
       "Bytes of their messages, as --max-waiting-tasks. Bytes may be written 512M, 8G.",
       valueName: "bytes"))
-  var maxWaitingBytes = "8G"
+  var maxWaitingBytes = text(bytes: Limits().waitingBytes)
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
       "Ids that one task may name in after, or in follow, or engines in targets; it is refused "
         + "with more.", valueName: "n"))
-  var maxDependencies = "1000000"
+  var maxDependencies = text(Limits().dependencies)
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
       "Bytes of one message; a larger one closes its connection.", valueName: "bytes"))
-  var maxMessageBytes = "4G"
+  var maxMessageBytes = text(bytes: Limits().messageBytes)
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
       "Connections of clients, and as many of engines; others wait until one ends "
         + "(--transport native).", valueName: "n"))
-  var maxPeers = "16384"
+  var maxPeers = text(Limits().peers)
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
       "Connections in their handshake; with one more the oldest is closed (--transport native).",
       valueName: "n"))
-  var maxHandshakes = "8192"
+  var maxHandshakes = text(Limits().handshakes)
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
       "Bytes of replies that one client does not read: at a sixteenth it is not read in turn, "
         + "above it is closed; all clients together four times as much (--transport native).",
       valueName: "bytes"))
-  var maxClientBytes = "1G"
+  var maxClientBytes = text(bytes: Limits().clientBytes)
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
       "Bytes of tasks that one engine does not read: above, they are placed elsewhere; at four "
         + "times as much for all engines clients are not read (--transport native).",
       valueName: "bytes"))
-  var maxEngineBytes = "256M"
+  var maxEngineBytes = text(bytes: Limits().engineBytes)
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
       "Bytes of records that the hub does not read: above, clients are not read, at twice as much "
         + "nor are engines (--transport native).", valueName: "bytes"))
-  var maxHubBytes = "256M"
+  var maxHubBytes = text(bytes: Limits().hubBytes)
 
   func limits() throws(SchedulerFailure) -> Limits {
     var limits = Limits()
@@ -75,6 +75,21 @@ struct LimitOptions: ParsableArguments {
     return limits
   }
 
+  /// Largest first.
+  private static let units: [(name: Character, shift: Int)] = [
+    ("T", 40), ("G", 30), ("M", 20), ("K", 10),
+  ]
+
+  private static func text(_ count: UInt64) -> String { "\(count)" }
+
+  /// As `bytes` reads it, in the largest unit that says it whole.
+  private static func text(bytes: UInt64) -> String {
+    guard let unit = units.first(where: { bytes % (1 << UInt64($0.shift)) == 0 }) else {
+      return text(bytes)
+    }
+    return "\(bytes >> UInt64(unit.shift))\(unit.name)"
+  }
+
   private static func count(_ option: String, _ text: String) throws(SchedulerFailure) -> UInt64 {
     guard let value = UInt64(text) else {
       throw refusal("\(option) is \"\(text)\": give a whole number, or 0 for no limit")
@@ -83,8 +98,9 @@ struct LimitOptions: ParsableArguments {
   }
 
   private static func bytes(_ option: String, _ text: String) throws(SchedulerFailure) -> UInt64 {
-    let units: [Character: Int] = ["K": 10, "M": 20, "G": 30, "T": 40]
-    let shift = text.last.flatMap { units[Character($0.uppercased())] }
+    let shift = text.last.flatMap { last in
+      units.first { $0.name == Character(last.uppercased()) }?.shift
+    }
     let digits = shift == nil ? text[...] : text.dropLast()
     guard let value = UInt64(digits), value <= UInt64.max >> UInt64(shift ?? 0) else {
       throw refusal(
