@@ -1,5 +1,5 @@
 /// plain.h: sixteen bytes at a time: which of them would JSON write otherwise. Called by plain.c,
-/// shape.c.
+/// match.c.
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
@@ -18,8 +18,8 @@ static inline plain_block plain_load(const uint8_t *bytes)
 /// 0xff for each byte that is not ASCII from space to tilde, or is a quote or a backslash.
 static inline plain_block plain_odd(plain_block b)
 {
-    return (plain_block)(b < 0x20) | (plain_block)(b > 0x7e) | (plain_block)(b == '"') |
-           (plain_block)(b == '\\');
+    // More than 0x5e above the space, which wraps below it: one comparison for both ends.
+    return (plain_block)(b - 0x20 > 0x5e) | (plain_block)(b == '"') | (plain_block)(b == '\\');
 }
 
 static inline bool plain_any(plain_block b)

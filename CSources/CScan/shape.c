@@ -7,20 +7,26 @@
 #include "shape.h"
 
 #include <stdlib.h>
+#include <string.h>
 
-#include "plain.h"
+#include "match.h"
 
 #define SHAPE_PLACES 64u
 #define SHAPE_TRUST  16
 
 struct shapes {
+    shape_matcher *matches;
     uint64_t found, parsed;
     shape places[SHAPE_KINDS][SHAPE_PLACES];
 };
 
 shapes *shapes_create(void)
 {
-    return calloc(1, sizeof(shapes)); // pages that no frame's size leads to are never touched
+    // Pages that no frame's size leads to are never touched.
+    shapes *all = calloc(1, sizeof *all);
+    if (all)
+        all->matches = shape_matcher_pick();
+    return all;
 }
 
 void shapes_destroy(shapes *all)
@@ -34,35 +40,12 @@ void shapes_count(const shapes *all, uint64_t *found, uint64_t *parsed)
     *parsed = all->parsed;
 }
 
-/// Not zero where a byte may not differ but does, or stands free and is not plain.
-static inline plain_block judge(plain_block now, const uint8_t *then, const uint8_t *free)
-{
-    plain_block allowed = plain_load(free);
-    return ((now ^ plain_load(then)) & ~allowed) | (plain_odd(now) & allowed);
-}
-
-static bool matches(const shape *s, const uint8_t *bytes)
-{
-    plain_block wrong = {0};
-    uint32_t at = 0;
-    if (s->size < PLAIN_BLOCK) {
-        uint8_t padded[PLAIN_BLOCK] = {0};
-        memcpy(padded, bytes, s->size);
-        return !plain_any(judge(plain_load(padded), s->bytes, s->free));
-    }
-    for (; at + PLAIN_BLOCK <= s->size; at += PLAIN_BLOCK)
-        wrong |= judge(plain_load(bytes + at), s->bytes + at, s->free + at);
-    at = s->size - PLAIN_BLOCK; // the end, some of it for the second time
-    wrong |= judge(plain_load(bytes + at), s->bytes + at, s->free + at);
-    return !plain_any(wrong);
-}
-
 const shape *shape_find(shapes *all, shape_kind kind, scan_span frame)
 {
     if (frame.size == 0 || frame.size > SHAPE_SIZE_MAX)
         return NULL;
     shape *s = &all->places[kind][frame.size % SHAPE_PLACES];
-    if (s->size == frame.size && matches(s, frame.data)) {
+    if (s->size == frame.size && all->matches(frame.data, s->bytes, s->free, s->size)) {
         s->trust = SHAPE_TRUST;
         all->found++;
         return s;

@@ -121,4 +121,34 @@ private func bytes(_ text: String) -> [UInt8] { Array(text.utf8) }
     let counts = warm.shapeCounts
     #expect(counts.found > 2000 && counts.parsed > 2000, "both ways were taken: \(counts)")
   }
+
+  /// Each body of the comparison (match.h), for all sizes, with one byte changed at each place.
+  @Test(arguments: ["any", "avx2", "avx512"]) func everyBodySeesEveryByte(_ body: String) {
+    let room = 320
+    let frame = (0..<room).map { UInt8(0x30 + $0 % 64) }.map {
+      $0 == UInt8(ascii: "\\") ? 0x2f : $0
+    }
+    let places = (0..<room).map { $0 % 7 < 3 ? UInt8(0xff) : 0 }
+    guard shape_match_by(body, frame, frame, places, 1) >= 0 else { return }
+    let others: [UInt8] = [0, 0x1f, 0x20, 0x21, 0x22, 0x5b, 0x5c, 0x5d, 0x7e, 0x7f, 0x80, 0xff]
+    for size in 1...257 {
+      let nothing = [UInt8](repeating: 0, count: room - size)
+      let (then, free) = (Array(frame[..<size] + nothing), Array(places[..<size] + nothing))
+      var now = Array(frame[..<size])
+      #expect(shape_match_by(body, now, then, free, UInt32(size)) == 1, "size \(size)")
+      for at in 0..<size {
+        for other in others {
+          now[at] = other
+          let isPlain = (0x20...0x7e).contains(other) && other != 0x22 && other != 0x5c
+          let isRight = free[at] == 0 ? other == then[at] : isPlain
+          guard (shape_match_by(body, now, then, free, UInt32(size)) == 1) != isRight else {
+            continue
+          }
+          Issue.record("size \(size), byte \(at) is \(other): \(isRight)")
+          return
+        }
+        now[at] = then[at]
+      }
+    }
+  }
 }
