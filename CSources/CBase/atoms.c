@@ -16,20 +16,12 @@
 #define ATOMS_SIZE_MAX  65535u
 #define ATOMS_SLOTS_MIN 64u
 
-typedef struct atoms_entry {
-    uint8_t *bytes; ///< NULL when free
-    uint64_t hash;  ///< or, when free, the next free atom
-    uint32_t size;
-    uint32_t references;
-} atoms_entry;
-
 struct atoms {
+    atoms_view view; // first: the inline function of atoms.h reads it
     hash_key key;
     uint32_t *slots;
-    atoms_entry *entries;
     uint32_t slot_mask;
     uint32_t entry_capacity;
-    uint32_t entry_count; ///< entries ever used; entry 0 is ATOM_NONE
     uint32_t first_free;
     uint32_t alive;
 };
@@ -42,10 +34,10 @@ atoms *atoms_create(uint64_t hash_seed)
     table->key = hash_key_from_seed(hash_seed);
     table->slot_mask = ATOMS_SLOTS_MIN - 1;
     table->entry_capacity = ATOMS_SLOTS_MIN / 2;
-    table->entry_count = 1;
+    table->view.entry_count = 1;
     table->slots = calloc(ATOMS_SLOTS_MIN, sizeof *table->slots);
-    table->entries = calloc(table->entry_capacity, sizeof *table->entries);
-    if (!table->slots || !table->entries) {
+    table->view.entries = calloc(table->entry_capacity, sizeof *table->view.entries);
+    if (!table->slots || !table->view.entries) {
         atoms_destroy(table);
         return NULL;
     }
@@ -56,10 +48,10 @@ void atoms_destroy(atoms *table)
 {
     if (!table)
         return;
-    if (table->entries)
-        for (uint32_t i = 1; i < table->entry_count; i++)
-            free(table->entries[i].bytes);
-    free(table->entries);
+    if (table->view.entries)
+        for (uint32_t i = 1; i < table->view.entry_count; i++)
+            free(table->view.entries[i].bytes);
+    free(table->view.entries);
     free(table->slots);
     free(table);
 }
@@ -67,9 +59,9 @@ void atoms_destroy(atoms *table)
 /// The entry of a live atom. Anything else is our own error, never a peer's: it traps.
 static inline atoms_entry *atoms_live(const atoms *table, atom a)
 {
-    if (a == ATOM_NONE || a >= table->entry_count || !table->entries[a].bytes)
+    if (a == ATOM_NONE || a >= table->view.entry_count || !table->view.entries[a].bytes)
         __builtin_trap();
-    return &table->entries[a];
+    return &table->view.entries[a];
 }
 
 /// The slot that holds these bytes, or the empty one where they belong.
@@ -80,7 +72,7 @@ static uint32_t atoms_slot(const atoms *table, uint64_t hash, const void *bytes,
         atom a = table->slots[slot];
         if (a == ATOM_NONE)
             return slot;
-        const atoms_entry *entry = &table->entries[a];
+        const atoms_entry *entry = &table->view.entries[a];
         if (entry->hash == hash && entry->size == size && !memcmp(entry->bytes, bytes, size))
             return slot;
     }
@@ -93,10 +85,10 @@ static bool atoms_grow_slots(atoms *table)
     if (!slots)
         return false;
     uint32_t mask = count - 1;
-    for (atom a = 1; a < table->entry_count; a++) {
-        if (!table->entries[a].bytes)
+    for (atom a = 1; a < table->view.entry_count; a++) {
+        if (!table->view.entries[a].bytes)
             continue;
-        uint32_t slot = (uint32_t)table->entries[a].hash & mask;
+        uint32_t slot = (uint32_t)table->view.entries[a].hash & mask;
         while (slots[slot])
             slot = (slot + 1) & mask;
         slots[slot] = a;
@@ -112,20 +104,20 @@ static atom atoms_take_entry(atoms *table)
 {
     atom a = table->first_free;
     if (a != ATOM_NONE) {
-        table->first_free = (uint32_t)table->entries[a].hash;
+        table->first_free = (uint32_t)table->view.entries[a].hash;
         return a;
     }
-    if (table->entry_count == table->entry_capacity) {
+    if (table->view.entry_count == table->entry_capacity) {
         size_t capacity = (size_t)table->entry_capacity * 2;
         if (capacity > UINT32_MAX / 2)
             return ATOM_NONE;
-        atoms_entry *entries = realloc(table->entries, capacity * sizeof *entries);
+        atoms_entry *entries = realloc(table->view.entries, capacity * sizeof *entries);
         if (!entries)
             return ATOM_NONE;
-        table->entries = entries;
+        table->view.entries = entries;
         table->entry_capacity = (uint32_t)capacity;
     }
-    return table->entry_count++;
+    return table->view.entry_count++;
 }
 
 atom atoms_intern(atoms *table, const void *bytes, size_t size)
@@ -135,7 +127,7 @@ atom atoms_intern(atoms *table, const void *bytes, size_t size)
     uint64_t hash = hash_bytes(table->key, bytes, size);
     uint32_t slot = atoms_slot(table, hash, bytes, size);
     if (table->slots[slot]) {
-        table->entries[table->slots[slot]].references++;
+        table->view.entries[table->slots[slot]].references++;
         return table->slots[slot];
     }
     if (table->alive >= table->slot_mask / 2) {
@@ -150,7 +142,7 @@ atom atoms_intern(atoms *table, const void *bytes, size_t size)
         return ATOM_NONE;
     }
     memcpy(copy, bytes, size);
-    table->entries[a] = (atoms_entry){copy, hash, (uint32_t)size, 1};
+    table->view.entries[a] = (atoms_entry){copy, hash, (uint32_t)size, 1};
     table->slots[slot] = a;
     table->alive++;
     return a;
@@ -173,7 +165,7 @@ static void atoms_clear_slot(atoms *table, uint32_t hole)
 {
     uint32_t mask = table->slot_mask;
     for (uint32_t slot = (hole + 1) & mask; table->slots[slot]; slot = (slot + 1) & mask) {
-        uint32_t home = (uint32_t)table->entries[table->slots[slot]].hash & mask;
+        uint32_t home = (uint32_t)table->view.entries[table->slots[slot]].hash & mask;
         if (((slot - home) & mask) >= ((slot - hole) & mask)) {
             table->slots[hole] = table->slots[slot];
             hole = slot;
@@ -192,14 +184,6 @@ void atoms_release(atoms *table, atom a)
     *entry = (atoms_entry){.hash = table->first_free};
     table->first_free = a;
     table->alive--;
-}
-
-const uint8_t *atoms_bytes(const atoms *table, atom a, size_t *size)
-{
-    const atoms_entry *entry = atoms_live(table, a);
-    if (size)
-        *size = entry->size;
-    return entry->bytes;
 }
 
 uint32_t atoms_count(const atoms *table)

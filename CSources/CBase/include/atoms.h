@@ -31,9 +31,33 @@ atom atoms_find(const atoms *, const void *bytes, size_t size);
 void atoms_retain(atoms *, atom);
 void atoms_release(atoms *, atom);
 /// The bytes of a live atom, valid while it is held.
-const uint8_t *atoms_bytes(const atoms *, atom, size_t *size);
+static inline const uint8_t *atoms_bytes(const atoms *, atom, size_t *size);
 /// Atoms alive.
 uint32_t atoms_count(const atoms *);
+
+// What the inline function needs to see of the table: its first members (atoms.c draws them).
+typedef struct atoms_entry {
+    uint8_t *bytes; ///< NULL when free
+    uint64_t hash;  ///< or, when free, the next free atom
+    uint32_t size;
+    uint32_t references;
+} atoms_entry;
+
+typedef struct atoms_view {
+    atoms_entry *entries;
+    uint32_t entry_count; ///< entries ever used; entry 0 is ATOM_NONE
+} atoms_view;
+
+static inline const uint8_t *atoms_bytes(const atoms *table, atom a, size_t *size)
+{
+    const atoms_view *view = (const atoms_view *)table;
+    const atoms_entry *entry = view->entries + a;
+    if (a == ATOM_NONE || a >= view->entry_count || !entry->bytes)
+        __builtin_trap();
+    if (size)
+        *size = entry->size;
+    return entry->bytes;
+}
 
 #ifdef __cplusplus
 }

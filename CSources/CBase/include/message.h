@@ -39,16 +39,20 @@ typedef void (*message_dispose)(message *);
 struct message {
     message_frame *frames;   ///< `frame_count` frames, without the ROUTER's first (see `origin`)
     message_dispose dispose; ///< called once, when `references` reaches 0
-    uint64_t bytes;          ///< the sum of the frames' sizes, set by message_adopt
-    atom origin;             ///< routing id of the peer it came from (ROUTER only), a counted
-                             ///< reference; ATOM_NONE for others and for self-made messages
+    /// The frames as they stand on a ZMTP wire, one after another, each behind its head, up to the
+    /// last byte of the last one: what a relay copies in one piece. The frames lie within. NULL:
+    /// they lie apart.
+    const uint8_t *wire;
+    uint64_t bytes; ///< the sum of the frames' sizes, set by message_adopt
+    atom origin;    ///< routing id of the peer it came from (ROUTER only), a counted
+                    ///< reference; ATOM_NONE for others and for self-made messages
     message_handle handle;
     uint32_t references;
     uint16_t frame_count;
     uint8_t role; ///< transport_role it arrived on
     uint8_t body; ///< for the transport body's own use
 };
-_Static_assert(sizeof(message) == 40, "crosses to Swift");
+_Static_assert(sizeof(message) == 48, "crosses to Swift");
 
 typedef struct message_table message_table;
 

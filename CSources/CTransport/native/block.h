@@ -26,10 +26,7 @@ typedef struct native_block {
     message head;
     struct native_block *next; ///< in a role's queue
     transport_pool *pool;
-    void *lender; ///< lanes/: whom it goes back to, when another thread holds it
-    /// The message as it stood on the wire, heads and bodies, ending with its last frame; NULL when
-    /// it did not come in one piece. A relay copies from here.
-    const uint8_t *wire;
+    void *lender;        ///< lanes/: whom it goes back to, when another thread holds it
     native_large *large; ///< owned
     uint32_t large_count;
     uint32_t size_class;

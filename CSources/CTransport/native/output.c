@@ -8,14 +8,6 @@
 /// A send takes 32 bits of size.
 #define VECTOR_SIZE_MAX (1u << 30)
 
-struct native_chunk {
-    native_chunk *next_free;
-    uint32_t used, capacity;
-    uint32_t segments; ///< that lie here, and one more while it is the tail
-    uint32_t padding;
-    uint8_t bytes[];
-};
-
 static native_chunk *chunk_take(native_chunks *pool, size_t size)
 {
     native_chunk *chunk = pool->free;
@@ -78,6 +70,7 @@ static bool push(native_output *self, native_segment segment)
     }
     self->count++;
     *segment_at(self, self->count - 1) = segment;
+    self->open = NULL; // it was another one, or lay in a smaller ring
     return true;
 }
 
@@ -94,6 +87,7 @@ static native_chunk *tail_for(native_output *self, native_chunks *pool, size_t s
     if (tail)
         chunk_release(pool, tail);
     self->tail = chunk;
+    self->open = NULL;
     return chunk;
 }
 
@@ -101,20 +95,20 @@ static native_chunk *tail_for(native_output *self, native_chunks *pool, size_t s
 static uint8_t *extend(native_output *self, native_chunk *tail, size_t size)
 {
     uint8_t *bytes = tail->bytes + tail->used;
-    native_segment *last = self->count ? segment_at(self, self->count - 1) : NULL;
-    if (last && last->chunk == tail) {
-        last->size += size;
+    if (self->open) {
+        self->open->size += size;
     } else {
         if (!push(self, (native_segment){.data = bytes, .size = size, .chunk = tail}))
             return NULL;
         tail->segments++;
+        self->open = segment_at(self, self->count - 1);
     }
     tail->used += (uint32_t)size;
     self->bytes += size;
     return bytes;
 }
 
-uint8_t *native_output_reserve(native_output *self, native_chunks *pool, size_t size)
+uint8_t *native_output_reserve_anew(native_output *self, native_chunks *pool, size_t size)
 {
     native_chunk *tail = tail_for(self, pool, size);
     return tail ? extend(self, tail, size) : NULL;
@@ -196,6 +190,8 @@ uint32_t native_output_vectors(const native_output *self, struct iovec *vectors,
 static void drop_first(native_output *self, native_chunks *pool, message_table *messages)
 {
     native_segment segment = *segment_at(self, 0);
+    if (self->count == 1)
+        self->open = NULL;
     self->first = (self->first + 1) & (self->capacity - 1);
     self->count--;
     self->bytes -= segment.size;

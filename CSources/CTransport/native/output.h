@@ -21,7 +21,13 @@
 /// Free chunks kept for reuse.
 #define NATIVE_CHUNKS_KEPT_MAX 1024u
 
-typedef struct native_chunk native_chunk;
+typedef struct native_chunk {
+    struct native_chunk *next_free;
+    uint32_t used, capacity;
+    uint32_t segments; ///< that lie here, and one more while it is the tail
+    uint32_t padding;
+    uint8_t bytes[];
+} native_chunk;
 
 typedef struct native_chunks {
     native_chunk *free;
@@ -40,6 +46,7 @@ typedef struct native_output {
     native_segment *ring;
     uint32_t first, count, capacity; ///< capacity: 0 or a power of two
     native_chunk *tail;              ///< being filled
+    native_segment *open;            ///< the last segment, when it ends where `tail` does; or NULL
     uint64_t bytes;
     uint32_t messages; ///< since it was last empty: at least as many as are queued
 } native_output;
@@ -48,8 +55,23 @@ void native_chunks_free(native_chunks *);
 
 /// Each false when out of memory: the connection must then be closed (a message may be cut).
 bool native_output_copy(native_output *, native_chunks *, const void *data, size_t size);
+/// native_output_reserve where the tail has no room, or is not open.
+uint8_t *native_output_reserve_anew(native_output *, native_chunks *, size_t size);
+
 /// `size` bytes to be written by the caller, in one piece. NULL: out of memory.
-uint8_t *native_output_reserve(native_output *, native_chunks *, size_t size);
+static inline uint8_t *native_output_reserve(native_output *self, native_chunks *pool, size_t size)
+{
+    native_segment *open = self->open;
+    native_chunk *tail = self->tail;
+    if (!open || tail->capacity - tail->used < size)
+        return native_output_reserve_anew(self, pool, size);
+    uint8_t *bytes = tail->bytes + tail->used;
+    open->size += size;
+    tail->used += (uint32_t)size;
+    self->bytes += size;
+    return bytes;
+}
+
 /// Bytes of `message`, which is retained.
 bool native_output_refer(native_output *, message_table *, message_handle message,
                          const uint8_t *data, size_t size);

@@ -14,6 +14,15 @@ size_t native_head_size_of(uint64_t size)
     return size <= NATIVE_SHORT_SIZE_MAX ? 2 : NATIVE_HEAD_SIZE_MAX;
 }
 
+/// The frames from `first` on, which is one of them, as they stand on the wire.
+static inline native_bytes wire_of(const message *source, uint32_t first)
+{
+    const message_frame *frames = source->frames, *last = &frames[source->frame_count - 1];
+    const uint8_t *from =
+        first == 0 ? source->wire : frames[first - 1].data + frames[first - 1].size;
+    return (native_bytes){from, (size_t)(last->data + last->size - from)};
+}
+
 native_outgoing native_prepare(const transport *self, const transport_send *send)
 {
     native_outgoing out = {.prefix_count = send->prefix_count, .first = send->first_frame};
@@ -29,12 +38,8 @@ native_outgoing native_prepare(const transport *self, const transport_send *send
         return out;
     out.source = source;
     const message_frame *frames = source->frames;
-    const native_block *block = (const native_block *)source;
-    if (source->body == TRANSPORT_BODY_NATIVE && block->wire) {
-        const message_frame *last = &frames[source->frame_count - 1];
-        out.wire.data =
-            out.first == 0 ? block->wire : frames[out.first - 1].data + frames[out.first - 1].size;
-        out.wire.size = (size_t)(last->data + last->size - out.wire.data);
+    if (source->wire) {
+        out.wire = wire_of(source, out.first);
         out.size += out.wire.size;
         return out;
     }
@@ -130,6 +135,51 @@ void native_queue(native_connection *connection, const native_outgoing *out)
     native_connection_mark_dirty(connection);
 }
 
+/// The common case, a small message that can be copied from its wire, in one go. False: it is
+/// another case, and nothing was done.
+static bool relay(native_connection *connection, const transport_send *send)
+{
+    transport *self = connection->owner;
+    if (send->message == MESSAGE_NONE || is_sealed(connection) || connection->hung_up)
+        return false;
+    const message *source = message_get(self->messages, send->message);
+    if (!source->wire || send->first_frame >= source->frame_count)
+        return false;
+    native_bytes prefix[3], wire = wire_of(source, send->first_frame);
+    size_t size = wire.size;
+    for (uint32_t i = 0; i < send->prefix_count; i++) {
+        prefix[i].data = atoms_bytes(self->names, send->prefix[i], &prefix[i].size);
+        if (prefix[i].size > NATIVE_SHORT_SIZE_MAX)
+            return false;
+        size += 2 + prefix[i].size;
+    }
+    uint8_t *at = size > NATIVE_RELAY_COPY_SIZE_MAX
+                      ? NULL
+                      : native_output_reserve(&connection->output, &native_of(self)->chunks, size);
+    if (!at)
+        return false;
+    for (uint32_t i = 0; i < send->prefix_count; i++) {
+        at[0] = NATIVE_FLAG_MORE;
+        at[1] = (uint8_t)prefix[i].size;
+        memcpy(at + 2, prefix[i].data, prefix[i].size);
+        at += 2 + prefix[i].size;
+    }
+    memcpy(at, wire.data, wire.size);
+    connection->output.messages++;
+    self->counters.sent[connection->role]++;
+    if (!connection->dirty)
+        native_connection_mark_dirty(connection);
+    return true;
+}
+
+static void queue_send(native_connection *connection, const transport_send *send)
+{
+    if (relay(connection, send))
+        return;
+    native_outgoing out = native_prepare(connection->owner, send);
+    native_queue(connection, &out);
+}
+
 void native_send_command(native_peer *peer, native_bytes body)
 {
     native_connection *connection = (native_connection *)peer;
@@ -167,9 +217,23 @@ int native_send_to_engine(transport *self, const transport_send *send)
     if (!connection || connection->hung_up ||
         connection->output.bytes > body->limits.engine_bytes_max)
         return EHOSTUNREACH;
-    native_outgoing out = native_prepare(self, send);
-    native_queue(connection, &out);
+    queue_send(connection, send);
     return 0;
+}
+
+/// What subscriptions are compared with: the first frame.
+static native_bytes topic_of(const transport *self, const transport_send *send)
+{
+    native_bytes topic = {NULL, 0};
+    if (send->prefix_count > 0) {
+        topic.data = atoms_bytes(self->names, send->prefix[0], &topic.size);
+    } else if (send->message != MESSAGE_NONE) {
+        const message *source = message_get(self->messages, send->message);
+        if (send->first_frame < source->frame_count)
+            topic = (native_bytes){source->frames[send->first_frame].data,
+                                   (size_t)source->frames[send->first_frame].size};
+    }
+    return topic;
 }
 
 static void publish(transport *self, const transport_send *send)
@@ -179,15 +243,13 @@ static void publish(transport *self, const transport_send *send)
         return;
     if (send->role == TRANSPORT_LOG && connection->output.messages >= NATIVE_LOG_MESSAGES_MAX)
         return;
-    native_outgoing out = native_prepare(self, send);
-    native_bytes topic = out.prefix_count ? out.prefix[0] : (native_bytes){0};
-    if (out.prefix_count == 0 && out.source)
-        topic = frame_of(&out, out.first);
-    if (!native_topics_match(&connection->topics, topic))
+    if (connection->topics.everything == 0 &&
+        !native_topics_match(&connection->topics, topic_of(self, send)))
         return;
-    native_queue(connection, &out);
+    uint64_t before = connection->output.bytes;
+    queue_send(connection, send);
     if (send->role == TRANSPORT_MONITOR)
-        native_of(self)->published_bytes += out.size;
+        native_of(self)->published_bytes += connection->output.bytes - before;
 }
 
 static void keep_pending(transport *self, const transport_send *send)
@@ -287,10 +349,8 @@ static void send_one(transport *self, const transport_send *send)
     case TRANSPORT_NOTIFICATION:
         break; // a SUB sends nothing
     }
-    if (!connection)
-        return;
-    native_outgoing out = native_prepare(self, send);
-    native_queue(connection, &out);
+    if (connection)
+        queue_send(connection, send);
 }
 
 void native_send_all(transport *self, const transport_send *sends, uint32_t count)

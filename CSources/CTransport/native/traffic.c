@@ -1,8 +1,8 @@
 /// traffic.c: the hot path of receiving: a message that lies whole in what was read becomes one
 /// block with one copy. What does not goes through an assembly. Called by peer.c.
 ///
-/// Invariant: a block's `wire` and its frames name the same bytes; heads in between are the peer's,
-/// checked.
+/// Invariant: a message's `wire` and its frames name the same bytes; the heads in between are the
+/// peer's, checked.
 #include "traffic.h"
 
 #include <string.h>
@@ -50,7 +50,7 @@ static const char *deliver(native_peer *self, const uint8_t *wire, size_t size, 
         return NO_MEMORY;
     uint8_t *bytes = native_block_bytes(block);
     memcpy(bytes, wire, size);
-    block->wire = bytes;
+    block->head.wire = bytes;
     for (uint32_t i = 0; i < count; i++) {
         block->head.frames[i].data = bytes + (frames[i].data - wire);
         block->head.frames[i].size = frames[i].size;
