@@ -128,7 +128,7 @@ let package = Package(
     tests("CBaseTests", ["CBase", "TestSupport"]),
     tests("CLoadsTests", ["CLoads", "TestSupport"]),
     tests("CQueueTests", ["CQueue", "TestSupport"]),
-    tests("CSignTests", ["CSign"], exclude: ["generate_vectors.py"]),
+    tests("CSignTests", ["CSign", "TestSupport"], exclude: ["generate_vectors.py"]),
     tests("CScanTests", ["CScan", "TestSupport"], exclude: ["generate_cases.py", "cases.jsonl"]),
     // Refused system calls and full tables, for the tests alone.
     .target(

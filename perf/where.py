@@ -18,7 +18,7 @@ import flame
 STAGES = [
     ("kernel: sending", ("tcp_sendmsg", "unix_stream_sendmsg", "____sys_sendmsg", "__sys_sendto")),
     ("kernel: receiving", ("tcp_recvmsg", "unix_stream_recvmsg", "sock_recvmsg", "io_recv")),
-    ("signatures", ("hmac_two", "hash_two", "hash_one", "signer_", "SHA256", "sha256",
+    ("signatures", ("hmac_many", "hash_blocks", "signer_", "SHA256", "sha256",
                     "[libcrypto")),
     ("reading headers", ("intake_", "scan_", "shape_", "id_split")),
     ("the core", ("SchedulerCore.", "Exchange.stepCore")),

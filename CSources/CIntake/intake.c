@@ -10,9 +10,12 @@
 struct intake {
     signer *signer;
     scanner *scanner;
-    /// The messages whose signatures were looked at ahead, by their frames; NULL: none.
-    const message_frame *ahead[2];
-    bool ahead_valid[2];
+    /// The messages whose signatures were looked at ahead; they are asked for in this order.
+    struct {
+        const message_frame *frames;
+        bool valid;
+    } ahead[INTAKE_AHEAD_MAX];
+    uint32_t ahead_count, ahead_next;
 };
 
 _Static_assert(sizeof(signer_part) == sizeof(message_frame) &&
@@ -51,7 +54,7 @@ void intake_destroy(intake *self)
 void intake_reset(intake *self)
 {
     scanner_reset(self->scanner);
-    self->ahead[0] = self->ahead[1] = NULL;
+    self->ahead_count = self->ahead_next = 0;
 }
 
 static const char delimiter[] = "<IDS|MSG>";
@@ -99,31 +102,33 @@ static signer_check signature_of(const message_frame *frames, uint32_t at)
 
 static bool is_signed(intake *self, const message_frame *frames, uint32_t at)
 {
-    for (int i = 0; i < 2; i++)
-        if (self->ahead[i] == frames)
-            return self->ahead_valid[i];
+    for (uint32_t i = 0; i < self->ahead_count; i++) {
+        uint32_t next = self->ahead_next++;
+        if (self->ahead_next == self->ahead_count)
+            self->ahead_next = 0;
+        if (self->ahead[next].frames == frames)
+            return self->ahead[next].valid;
+    }
     signer_check check = signature_of(frames, at);
     signer_verify_all(self->signer, &check, 1);
     return check.valid;
 }
 
-void intake_look_ahead(intake *self, const message_frame *first, uint32_t first_count,
-                       const message_frame *second, uint32_t second_count)
+void intake_look_ahead(intake *self, const intake_ahead *messages, size_t count)
 {
-    const message_frame *frames[2] = {first, second};
-    const uint32_t counts[2] = {first_count, second_count};
-    signer_check checks[2];
-    for (int i = 0; i < 2; i++) {
-        uint32_t at = find_delimiter(frames[i], counts[i]);
-        if (at == counts[i] || counts[i] - at < 6)
-            return;
-        checks[i] = signature_of(frames[i], at);
+    signer_check checks[INTAKE_AHEAD_MAX];
+    self->ahead_count = self->ahead_next = 0;
+    for (size_t i = 0; i < count && self->ahead_count < INTAKE_AHEAD_MAX; i++) {
+        const intake_ahead *m = messages + i;
+        uint32_t at = find_delimiter(m->frames, m->count);
+        if (at == m->count || m->count - at < 6)
+            continue;
+        self->ahead[self->ahead_count].frames = m->frames;
+        checks[self->ahead_count++] = signature_of(m->frames, at);
     }
-    signer_verify_all(self->signer, checks, 2);
-    for (int i = 0; i < 2; i++) {
-        self->ahead[i] = frames[i];
-        self->ahead_valid[i] = checks[i].valid;
-    }
+    signer_verify_all(self->signer, checks, self->ahead_count);
+    for (uint32_t i = 0; i < self->ahead_count; i++)
+        self->ahead[i].valid = checks[i].valid;
 }
 
 void intake_check(intake *self, intake_kind kind, const message_frame *frames, uint32_t count,

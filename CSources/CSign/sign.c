@@ -14,14 +14,15 @@
 #include <string.h>
 
 #include "digest.h"
-#include "hmac_two.h"
+#include "hmac_many.h"
 
 struct signer {
     size_t digest_size; ///< 0 with an empty key
     digest inner;
     digest outer;
     digest work;
-    bool signs_two; ///< by hmac_two
+    bool may_many;   ///< the digest is SHA-256, and not only a validated module may hash
+    hmac_many *many; ///< NULL: one by one
 };
 
 /// The known names, for error texts.
@@ -117,8 +118,10 @@ static bool signer_prepare(signer *s, const digest_name *name, const EVP_MD *alg
                 digest_start(&s->work, name, algorithm);
 #ifdef DIGEST_HAS_PLAIN
     // Where only a validated module may hash, ours may not.
-    s->signs_two = done && !strcmp(name->hashlib, "sha256") && hmac_two_supported() &&
-                   !EVP_default_properties_is_fips_enabled(NULL);
+    s->may_many =
+        done && !strcmp(name->hashlib, "sha256") && !EVP_default_properties_is_fips_enabled(NULL);
+    if (s->may_many)
+        s->many = hmac_many_create(SIGNER_BEST);
 #endif
     OPENSSL_cleanse(block, sizeof block);
     return done;
@@ -154,7 +157,23 @@ void signer_destroy(signer *s)
     digest_end(&s->inner);
     digest_end(&s->outer);
     digest_end(&s->work);
+    hmac_many_destroy(s->many);
     free(s);
+}
+
+bool signer_use_body(signer *s, signer_body body)
+{
+    hmac_many *many = s->may_many ? hmac_many_create(body) : NULL;
+    if (!many && body != SIGNER_OPENSSL && body != SIGNER_BEST)
+        return false;
+    hmac_many_destroy(s->many);
+    s->many = many;
+    return true;
+}
+
+signer_body signer_body_of(const signer *s)
+{
+    return s->many ? hmac_many_body(s->many) : SIGNER_OPENSSL;
 }
 
 size_t signer_hex_size(const signer *s)
@@ -182,28 +201,32 @@ size_t signer_sign(signer *s, const signer_part *parts, size_t count, char hex[S
     return s->digest_size * 2;
 }
 
-static bool signer_sign_two(signer *s, const signer_job jobs[2])
+static bool signer_sign_alone(signer *s, const signer_job *job)
+{
+    return signer_sign(s, job->parts, job->count, job->hex) == signer_hex_size(s);
+}
+
+static void signer_run_many(signer *s)
 {
 #ifdef DIGEST_HAS_PLAIN
-    return s->signs_two && hmac_two(s->inner.state.sha256.h, s->outer.state.sha256.h, jobs);
+    hmac_many_run(s->many, s->inner.state.sha256.h, s->outer.state.sha256.h);
 #else
     (void)s;
-    (void)jobs;
-    return false;
 #endif
 }
 
 bool signer_sign_all(signer *s, const signer_job *jobs, size_t count)
 {
     bool done = true;
+    bool many = s->many && count >= hmac_many_worth(s->many);
     for (size_t i = 0; i < count; i++) {
-        if (i + 1 < count && signer_sign_two(s, jobs + i)) {
-            i++;
-            continue;
-        }
-        const signer_job *job = jobs + i;
-        done &= signer_sign(s, job->parts, job->count, job->hex) == signer_hex_size(s);
+        if (!many || !hmac_many_add(s->many, jobs + i))
+            done &= signer_sign_alone(s, jobs + i);
+        else if (hmac_many_is_full(s->many))
+            signer_run_many(s);
     }
+    if (many)
+        signer_run_many(s);
     return done;
 }
 
@@ -234,27 +257,27 @@ bool signer_verify(signer *s, const signer_part *parts, size_t count, const uint
            signer_equal(expected, signature, signature_size);
 }
 
-static bool signer_verify_two(signer *s, signer_check checks[2])
+/// By `many`, which never fails: nor does what it leaves to OpenSSL's own contexts.
+static void signer_verify_many(signer *s, signer_check *checks, size_t count)
 {
-    char expected[2][SIGNER_HEX_MAX];
-    const signer_job jobs[2] = {{checks[0].parts, checks[0].count, expected[0]},
-                                {checks[1].parts, checks[1].count, expected[1]}};
-    size_t size = signer_hex_size(s);
-    if (!signer_sign_two(s, jobs))
-        return false;
-    for (int i = 0; i < 2; i++)
-        checks[i].valid = checks[i].signature_size == size &&
-                          signer_equal(expected[i], checks[i].signature, size);
-    return true;
+    char expected[HMAC_QUEUE_MAX][HMAC_HEX_SIZE];
+    signer_job jobs[HMAC_QUEUE_MAX];
+    for (size_t i = 0; i < count; i++)
+        jobs[i] = (signer_job){checks[i].parts, checks[i].count, expected[i]};
+    signer_sign_all(s, jobs, count);
+    for (size_t i = 0; i < count; i++)
+        checks[i].valid = checks[i].signature_size == HMAC_HEX_SIZE &&
+                          signer_equal(expected[i], checks[i].signature, HMAC_HEX_SIZE);
 }
 
 void signer_verify_all(signer *s, signer_check *checks, size_t count)
 {
-    for (size_t i = 0; i < count; i++) {
-        signer_check *c = checks + i;
-        if (i + 1 < count && signer_verify_two(s, c))
-            i++;
-        else
-            c->valid = signer_verify(s, c->parts, c->count, c->signature, c->signature_size);
+    while (s->many && count >= hmac_many_worth(s->many)) {
+        size_t some = count < HMAC_QUEUE_MAX ? count : HMAC_QUEUE_MAX;
+        signer_verify_many(s, checks, some);
+        checks += some;
+        count -= some;
     }
+    for (signer_check *c = checks; c < checks + count; c++)
+        c->valid = signer_verify(s, c->parts, c->count, c->signature, c->signature_size);
 }

@@ -166,10 +166,9 @@ public struct Exchange: ~Copyable {
     composer.date.set(wall_us: wall_us)
     intake.reset()
     var signals = TurnSignals()
+    var looked = 0
     for index in 0..<inbox.count {
-      if index & 1 == 0, index + 1 < inbox.count {
-        unsafe intake.lookAhead(inbox[index], inbox[index + 1])
-      }
+      if index == looked { looked = intake.lookAhead(inbox, from: looked) }
       unsafe ingest(inbox[index], &signals)
     }
     inbox.count = 0

@@ -6,10 +6,15 @@ import CTransport
 
 @safe
 struct Intake: ~Copyable {
+  /// Messages that `lookAhead` takes at once.
+  static let aheadMax = Int(INTAKE_AHEAD_MAX)
+
   let handle: OpaquePointer
+  private let ahead: UnsafeMutablePointer<intake_ahead>
 
   init(_ options: SessionOptions) throws(SessionFailure) {
     unsafe handle = try Self.make(options)
+    unsafe ahead = .allocate(capacity: Self.aheadMax)
   }
 
   static func make(_ options: SessionOptions) throws(SessionFailure) -> OpaquePointer {
@@ -25,18 +30,29 @@ struct Intake: ~Copyable {
     guard let created = unsafe created else { throw SessionFailure(reason) }
     return unsafe created
   }
-  deinit { unsafe intake_destroy(handle) }
+  deinit {
+    unsafe intake_destroy(handle)
+    unsafe ahead.deallocate()
+  }
 
   /// Forgets what earlier checks found.
   func reset() { unsafe intake_reset(handle) }
 
-  /// Verifies two messages that are checked next, together: faster than one after the other.
-  func lookAhead(_ first: transport_event, _ second: transport_event) {
-    guard unsafe first.kind == TRANSPORT_MESSAGE.rawValue, unsafe first.checked == nil,
-      unsafe second.kind == TRANSPORT_MESSAGE.rawValue, unsafe second.checked == nil
-    else { return }
-    unsafe intake_look_ahead(
-      handle, first.frames, UInt32(first.frame_count), second.frames, UInt32(second.frame_count))
+  /// Verifies what is checked next, from `start` on, together: faster than one after the other.
+  /// Returns where it ends.
+  func lookAhead(_ inbox: borrowing Inbox, from start: Int) -> Int {
+    let end = min(inbox.count, start + Self.aheadMax)
+    var count = 0
+    for index in start..<end {
+      let event = unsafe inbox[index]
+      if unsafe event.kind == TRANSPORT_MESSAGE.rawValue, unsafe event.checked == nil {
+        unsafe ahead[count] = intake_ahead(
+          frames: event.frames, count: UInt32(event.frame_count))
+        count += 1
+      }
+    }
+    if count > 1 { unsafe intake_look_ahead(handle, ahead, count) }
+    return end
   }
 
   /// What the message says: as the I/O lane found it, or looked at now.

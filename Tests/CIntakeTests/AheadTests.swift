@@ -52,9 +52,9 @@ private func status(_ intake: OpaquePointer, _ message: Frames) -> intake_status
   return intake_status(UInt32(found.status))
 }
 
-private func lookAhead(_ intake: OpaquePointer, _ first: Frames, _ second: Frames) {
-  intake_look_ahead(
-    intake, first.frames, UInt32(first.count), second.frames, UInt32(second.count))
+private func lookAhead(_ intake: OpaquePointer, _ messages: [Frames]) {
+  let ahead = messages.map { intake_ahead(frames: $0.frames, count: UInt32($0.count)) }
+  intake_look_ahead(intake, ahead, ahead.count)
 }
 
 @Suite struct AheadTests {
@@ -65,7 +65,7 @@ private func lookAhead(_ intake: OpaquePointer, _ first: Frames, _ second: Frame
       for right in Fault.allCases {
         let first = left.message(1)
         let second = right.message(2)
-        lookAhead(intake, first, second)
+        lookAhead(intake, [first, second])
         #expect(status(intake, first) == left.status, "\(left) beside \(right)")
         #expect(status(intake, second) == right.status, "\(right) after \(left)")
         intake_reset(intake)
@@ -73,12 +73,48 @@ private func lookAhead(_ intake: OpaquePointer, _ first: Frames, _ second: Frame
     }
   }
 
+  @Test func `any number of messages are judged as each is alone, in any order`() {
+    let intake = makeIntake(key: key)
+    defer { intake_destroy(intake) }
+    let faults = Fault.allCases
+    for count in 0...(Int(INTAKE_AHEAD_MAX) + 3) {
+      for shift in faults.indices {
+        // Mostly good ones, each fault at another place each time.
+        let kinds = (0..<count).map {
+          ($0 + shift) % 3 == 0 ? faults[($0 / 3 + shift) % faults.count] : .none
+        }
+        let messages = kinds.enumerated().map { $1.message($0) }
+        lookAhead(intake, messages)
+        for index in messages.indices {
+          #expect(status(intake, messages[index]) == kinds[index].status, "\(index) of \(count)")
+        }
+        for index in messages.indices.reversed() {
+          #expect(status(intake, messages[index]) == kinds[index].status, "\(index), again")
+        }
+      }
+    }
+  }
+
+  @Test func `every one of many is looked at ahead`() {
+    let intake = makeIntake(key: key)
+    defer { intake_destroy(intake) }
+    let count = Int(INTAKE_AHEAD_MAX)
+    let messages = (0...count).map { Fault.none.message($0) }
+    lookAhead(intake, messages)
+    // Changed behind its back, all but the one too many are what they were found to be.
+    for message in messages {
+      UnsafeMutablePointer(mutating: message.frames[1].data!).pointee ^= 1
+    }
+    for index in 0..<count { #expect(status(intake, messages[index]) == INTAKE_OK, "\(index)") }
+    #expect(status(intake, messages[count]) == INTAKE_BAD_SIGNATURE)
+  }
+
   @Test func `what was found ahead holds until the next look and no longer`() {
     let intake = makeIntake(key: key)
     defer { intake_destroy(intake) }
     let good = Fault.none.message(1)
     let other = Fault.none.message(2)
-    lookAhead(intake, good, other)
+    lookAhead(intake, [good, other])
     // Changed behind its back: it is still what it was found to be, ...
     let last = UnsafeMutablePointer(mutating: good.frames[1].data!) + 63
     last.pointee ^= 1
@@ -86,10 +122,10 @@ private func lookAhead(_ intake: OpaquePointer, _ first: Frames, _ second: Frame
     // ... until the turn ends, or others are looked at.
     intake_reset(intake)
     #expect(status(intake, good) == INTAKE_BAD_SIGNATURE)
-    lookAhead(intake, good, other)
+    lookAhead(intake, [good, other])
     last.pointee ^= 1
     #expect(status(intake, good) == INTAKE_BAD_SIGNATURE)
-    lookAhead(intake, other, Fault.none.message(3))
+    lookAhead(intake, [other, Fault.none.message(3)])
     #expect(status(intake, good) == INTAKE_OK)
   }
 }

@@ -122,7 +122,7 @@ private func refusal(_ scheme: String?) -> String? {
     #expect(signer.sign([]) == signer.sign([[], []]))
   }
 
-  /// Sizes about the edges of a block and of what is hashed two at a time, each beside each.
+  /// Sizes about the edges of a block and of what is copied, each beside each.
   @Test(arguments: ["hmac-sha256", "hmac-sha512"])
   func manyAtOnceAreAsOneByOne(scheme: String) throws {
     let signer = try Signer(scheme, key: Array("a key".utf8))

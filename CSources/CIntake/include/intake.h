@@ -55,14 +55,22 @@ typedef struct intake_options {
     size_t key_size;
 } intake_options;
 
+/// What is looked at ahead at most: all of it should still be in a near cache when it is used.
+#define INTAKE_AHEAD_MAX 32
+
+typedef struct intake_ahead {
+    const message_frame *frames;
+    uint32_t count;
+} intake_ahead;
+
 /// NULL with the reason in `error` (`error_size` bytes, always terminated).
 intake *intake_create(const intake_options *, char *error, size_t error_size);
 void intake_destroy(intake *);
 
-/// Verifies two messages at once (signer_verify_all) for the calls of `intake_check` that follow,
-/// up to the next call of this or `intake_reset`. The frames must stay where they are until then.
-void intake_look_ahead(intake *, const message_frame *first, uint32_t first_count,
-                       const message_frame *second, uint32_t second_count);
+/// Verifies messages together (signer_verify_all) for the calls of `intake_check` that follow, best
+/// in this order, up to the next call of this or `intake_reset`. The frames must stay where they
+/// are until then. More than INTAKE_AHEAD_MAX: the rest is verified when it is checked.
+void intake_look_ahead(intake *, const intake_ahead *messages, size_t count);
 /// Looks at `count` frames. `out`'s spans point into the frames or the intake's arena; they are
 /// valid until `intake_reset`, `spans` until the next call.
 void intake_check(intake *, intake_kind, const message_frame *frames, uint32_t count,
