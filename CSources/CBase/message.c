@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "frame_head.h"
+
 #define MESSAGE_SLOTS_MIN 256u
 /// Composed messages up to this many bytes in all are pooled, and this many at most are kept.
 #define COMPOSED_SIZE      1024u
@@ -102,14 +104,13 @@ message_handle message_adopt(message_table *table, message *m)
     uint32_t index = message_take_index(table, &generation);
     if (!index)
         return MESSAGE_NONE;
-    uint64_t bytes = 0;
-    for (uint32_t i = 0; i < m->frame_count; i++)
-        bytes += m->frames[i].size;
-    m->bytes = bytes;
+    if (m->bytes == 0)
+        for (uint32_t i = 0; i < m->frame_count; i++)
+            m->bytes += m->frames[i].size;
     m->references = 1;
     m->handle = generation << MESSAGE_INDEX_BITS | index;
     table->view.slots[index] = (uintptr_t)m;
-    table->bytes += bytes;
+    table->bytes += m->bytes;
     table->alive++;
     return m->handle;
 }
@@ -140,7 +141,8 @@ static void message_dispose_composed(message *m)
     table->spare_count++;
 }
 
-message *message_begin(message_table *table, uint16_t count, size_t size, uint8_t **bytes)
+/// With frames that are not filled in.
+static composed *take_composed(message_table *table, uint16_t count, size_t size)
 {
     size_t head = sizeof(composed) + count * sizeof(message_frame);
     if (__builtin_add_overflow(size, head, &size))
@@ -157,13 +159,41 @@ message *message_begin(message_table *table, uint16_t count, size_t size, uint8_
             return NULL;
         self->size = size;
     }
-    memset(&self->head, 0, sizeof self->head);
-    memset(self->frames, 0, count * sizeof *self->frames);
-    self->head.frames = self->frames;
-    self->head.frame_count = count;
-    self->head.dispose = message_dispose_composed;
+    self->head = (message){
+        .frames = self->frames, .dispose = message_dispose_composed, .frame_count = count};
     self->table = table;
+    return self;
+}
+
+message *message_begin(message_table *table, uint16_t count, size_t size, uint8_t **bytes)
+{
+    composed *self = take_composed(table, count, size);
+    if (!self)
+        return NULL;
+    memset(self->frames, 0, count * sizeof *self->frames);
     *bytes = (uint8_t *)(self->frames + count);
+    return &self->head;
+}
+
+message *message_begin_wire(message_table *table, const message_opening *opening, size_t size,
+                            uint8_t **bytes)
+{
+    size_t head_size = frame_head_size(size), whole;
+    if (__builtin_add_overflow(opening->wire_size + head_size, size, &whole))
+        return NULL;
+    uint16_t count = opening->count;
+    composed *self = take_composed(table, count + 1, whole);
+    if (!self)
+        return NULL;
+    uint8_t *wire = (uint8_t *)(self->frames + count + 1), *last = wire + opening->wire_size;
+    memcpy(wire, opening->wire, opening->wire_size);
+    for (uint32_t i = 0; i < count; i++)
+        self->frames[i] = (message_frame){wire + (opening->frames[i].data - opening->wire),
+                                          opening->frames[i].size};
+    last += frame_head_write(last, size, 0);
+    self->frames[count] = (message_frame){last, size};
+    self->head.wire = wire;
+    *bytes = last;
     return &self->head;
 }
 

@@ -97,17 +97,37 @@ struct Composer: ~Copyable {
     _ id: UnsafeRawBufferPointer, _ engine: UnsafeRawBufferPointer, _ tables: borrowing Tables
   ) -> message_handle {
     if opening.set(messageCount, date.text) { messageCount += 1 } else { renewOpening() }
-    begin()
-    unsafe opening.bytes.withUnsafeBytes { unsafe writer.buffer.append($0) }
-    ends.append(contentsOf: opening.ends)
+    writer.buffer.removeAll()
+    if unsafe !writer.isJSON || !PackWriter.isPlain(id) || !PackWriter.isPlain(engine) {
+      unsafe destinationContent(id, engine)
+    } else {
+      // The same, without a look at each token: every id comes this way.
+      writer.buffer.append("{\"msg_id\":\"")
+      unsafe writer.buffer.append(id)
+      writer.buffer.append("\",\"engine_id\":\"")
+      unsafe writer.buffer.append(engine)
+      writer.buffer.append("\"}")
+    }
+    var frames = unsafe opening.opening
+    var content: UnsafeMutablePointer<UInt8>? = nil
+    guard
+      let message = unsafe message_begin_wire(
+        tables.messages, &frames, writer.buffer.count, &content)
+    else { fatalError("out of memory: a message of the scheduler's own") }
+    unsafe content!.update(from: writer.buffer.base, count: writer.buffer.count)
+    return unsafe adopt(message, tables)
+  }
+
+  private mutating func destinationContent(
+    _ id: UnsafeRawBufferPointer, _ engine: UnsafeRawBufferPointer
+  ) {
+    writer.beginFrame()
     writer.beginMap(2)
     writer.key("msg_id")
     unsafe writer.string(id)
     writer.key("engine_id")
     unsafe writer.string(engine)
     writer.endMap()
-    endFrame()
-    return finish(tables, signsLater: true)
   }
 
   /// Signs what is not signed yet.
@@ -121,6 +141,10 @@ struct Composer: ~Copyable {
   private mutating func renewOpening() {
     begin()
     unsafe session.withUnsafeBytes { unsafe writer.buffer.append($0) }
+    endFrame()
+    writer.buffer.append(Delimiter.text)
+    endFrame()
+    for _ in 0..<signer.size { writer.buffer.append(UInt8(ascii: "0")) }
     endFrame()
     header("task_destination")
     emptyMap()
@@ -233,19 +257,20 @@ struct Composer: ~Copyable {
 
   private mutating func header(_ messageType: StaticString) {
     advanceID()
+    // What all messages of a type share comes first: its hash can be kept (Opening).
     writer.beginMap(6)
-    writer.key("msg_id")
-    writer.string(idText)
     writer.key("msg_type")
     writer.string(messageType)
     writer.key("username")
     writer.string(username)
     writer.key("session")
     writer.string(session)
-    writer.key("date")
-    writer.string(date.text)
     writer.key("version")
     writer.string("5.4")
+    writer.key("msg_id")
+    writer.string(idText)
+    writer.key("date")
+    writer.string(date.text)
     writer.endMap()
     endFrame()
   }
@@ -262,9 +287,7 @@ struct Composer: ~Copyable {
   }
 
   /// The last four frames written are signed; the ones before lead.
-  private mutating func finish(
-    _ tables: borrowing Tables, signsLater: Bool = false
-  ) -> message_handle {
+  private mutating func finish(_ tables: borrowing Tables) -> message_handle {
     let leading = ends.count - 4
     let delimiter = Delimiter.text.utf8CodeUnitCount
     var bytes: UnsafeMutablePointer<UInt8>? = nil
@@ -290,58 +313,26 @@ struct Composer: ~Copyable {
       unsafe at += size
       start = ends[index]
     }
+    let handle = unsafe adopt(message, tables)
+    signAll()
+    return handle
+  }
+
+  /// Its last four frames are for `signAll` to sign, into the one before them.
+  private mutating func adopt(
+    _ message: UnsafeMutablePointer<message>, _ tables: borrowing Tables
+  ) -> message_handle {
+    let frames = unsafe message.pointee.frames! + Int(message.pointee.frame_count) - 5
     // signer_part and message_frame are the same pair of pointer and size.
     unsafe unsigned.append(
       signer_job(
-        parts: UnsafeRawPointer(frames + leading + 2).assumingMemoryBound(to: signer_part.self),
+        parts: UnsafeRawPointer(frames + 1).assumingMemoryBound(to: signer_part.self),
         count: 4,
-        hex: UnsafeMutableRawPointer(mutating: frames[leading + 1].data)
+        hex: UnsafeMutableRawPointer(mutating: frames[0].data)
           .assumingMemoryBound(to: CChar.self)))
-    if !signsLater { signAll() }
     let handle = unsafe message_adopt(tables.messages, message)
     if handle == MESSAGE_NONE { fatalError("2^26 messages are alive: no handle is left") }
     return handle
-  }
-}
-
-/// The frames of a `task_destination` before its content. Only its number and its date change.
-private struct Opening {
-  private(set) var bytes: [UInt8] = []
-  private(set) var ends: [Int] = []
-  private var number = 0..<0
-  private var date = 0..<0
-
-  init() {}
-
-  /// `id` and `date` stand in `bytes` as they are; the last `digits` of the id are its number.
-  init(_ bytes: [UInt8], _ ends: [Int], id: [UInt8], digits: Int, date: [UInt8]) {
-    self.bytes = bytes
-    self.ends = ends
-    let idEnd = Self.place(of: id, in: bytes) + id.count
-    number = idEnd - digits..<idEnd
-    let dateStart = Self.place(of: date, in: bytes)
-    self.date = dateStart..<dateStart + date.count
-  }
-
-  /// The standard library's search takes hundreds of allocations.
-  private static func place(of text: [UInt8], in bytes: [UInt8]) -> Int {
-    (0...bytes.count - text.count).first { at in
-      text.indices.allSatisfy { bytes[at + $0] == text[$0] }
-    }!
-  }
-
-  /// Writes both in place. False: the number needs another count of digits.
-  mutating func set(_ value: UInt64, _ date: [UInt8]) -> Bool {
-    var rest = value
-    var at = number.upperBound
-    repeat {
-      guard at > number.lowerBound else { return false }
-      at -= 1
-      bytes[at] = UInt8(ascii: "0") + UInt8(rest % 10)
-      rest /= 10
-    } while rest > 0
-    for offset in 0..<date.count { bytes[self.date.lowerBound + offset] = date[offset] }
-    return at == number.lowerBound
   }
 }
 

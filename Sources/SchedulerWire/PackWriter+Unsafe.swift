@@ -59,7 +59,7 @@ struct ByteBuffer: ~Copyable {
 @safe
 struct PackWriter: ~Copyable {
   var buffer = ByteBuffer()
-  private let isJSON: Bool
+  let isJSON: Bool
   private var needsComma = false
 
   init(_ packer: Packer) { isJSON = packer != .msgpack }
@@ -134,9 +134,15 @@ struct PackWriter: ~Copyable {
     if isJSON && needsComma { buffer.append(UInt8(ascii: ",")) }
   }
 
+  /// Whether JSON writes these bytes as they are.
+  @inline(__always)
+  static func isPlain(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    unsafe scan_is_plain(bytes.baseAddress, bytes.count)
+  }
+
   private mutating func escaped(_ bytes: UnsafeRawBufferPointer) {
     // Ids and uuids never need escaping: one pass to see that, one copy.
-    if unsafe scan_is_plain(bytes.baseAddress, bytes.count) {
+    if unsafe Self.isPlain(bytes) {
       unsafe buffer.append(bytes)
       return
     }

@@ -46,7 +46,7 @@ static void check_written(native_head head, const uint8_t *data, size_t used)
 {
     uint8_t out[NATIVE_HEAD_SIZE_MAX];
     native_head again;
-    size_t size = native_head_write(out, head.size, head.flags);
+    size_t size = frame_head_write(out, head.size, head.flags);
     FUZZ_REQUIRE(size == (head.size <= NATIVE_SHORT_SIZE_MAX ? 2 : 9), "written as %zu", size);
     native_read read = read_exactly(out, size, &again);
     FUZZ_REQUIRE(read.used == size && again.size == head.size && again.flags == head.flags,

@@ -41,7 +41,7 @@ static const native_host HOST = {ready, native_queue_message, native_subscriptio
 
 static size_t write_frame(uint8_t *at, uint64_t size, const void *data, uint8_t flags)
 {
-    size_t head = native_head_write(at, size, flags);
+    size_t head = frame_head_write(at, size, flags);
     if (size)
         memcpy(at + head, data, size);
     return head + size;
@@ -239,7 +239,7 @@ bool native_work_write_heads(native_work *self, uint32_t count)
     for (uint32_t i = 0, frame = 0; i < count; i++) {
         if (frame == 0)
             written = 0;
-        written += native_head_write(self->heads + written, self->frame_sizes[frame], 0);
+        written += frame_head_write(self->heads + written, self->frame_sizes[frame], 0);
         frame = frame + 1 < self->frame_count ? frame + 1 : 0;
     }
     return written > 0;

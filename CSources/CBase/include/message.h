@@ -43,7 +43,7 @@ struct message {
     /// last byte of the last one: what a relay copies in one piece. The frames lie within. NULL:
     /// they lie apart.
     const uint8_t *wire;
-    uint64_t bytes; ///< the sum of the frames' sizes, set by message_adopt
+    uint64_t bytes; ///< the sum of the frames' sizes; 0: message_adopt adds them up
     atom origin;    ///< routing id of the peer it came from (ROUTER only), a counted
                     ///< reference; ATOM_NONE for others and for self-made messages
     message_handle handle;
@@ -74,6 +74,17 @@ static inline void message_release(message_table *, message_handle);
 /// or, when there is none left, `dispose` takes it back. Small ones come from a pool. NULL when
 /// memory is short.
 message *message_begin(message_table *, uint16_t count, size_t size, uint8_t **bytes);
+/// Frames as they stand on the wire, each with more to come.
+typedef struct message_opening {
+    const uint8_t *wire;
+    size_t wire_size;
+    const message_frame *frames; ///< within `wire`
+    uint16_t count;
+} message_opening;
+
+/// As `message_begin`, with a wire: the opening's frames, copied, and one more of `size` bytes at
+/// `*bytes`, to be filled in.
+message *message_begin_wire(message_table *, const message_opening *, size_t size, uint8_t **bytes);
 /// A message composed by the scheduler itself: copies `count` frames into one allocation.
 /// One reference, origin ATOM_NONE. MESSAGE_NONE when out of handles or memory.
 message_handle message_compose(message_table *, const message_frame *frames, uint16_t count);

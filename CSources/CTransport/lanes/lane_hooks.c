@@ -136,12 +136,12 @@ static native_outgoing outgoing_of(const lane_record *order, const message *sour
     const uint8_t *at = order->send.long_prefix ? order->send.long_prefix : order->send.prefix;
     for (uint32_t i = 0; i < out.prefix_count; i++) {
         out.prefix[i] = (native_bytes){at, order->send.prefix_sizes[i]};
-        out.prefix_size += native_head_size_of(out.prefix[i].size) + out.prefix[i].size;
+        out.prefix_size += frame_head_size(out.prefix[i].size) + out.prefix[i].size;
         at += out.prefix[i].size;
     }
     out.size = out.prefix_size + out.wire.size;
     for (uint32_t i = 0; !out.wire.data && i < order->count; i++)
-        out.size += native_head_size_of(source->frames[i].size) + (size_t)source->frames[i].size;
+        out.size += frame_head_size(source->frames[i].size) + (size_t)source->frames[i].size;
     return out;
 }
 

@@ -369,7 +369,6 @@ native_outgoing native_prepare(const transport *, const transport_send *);
 /// Whether queueing it copies all of it, so that nothing refers to the message afterwards.
 bool native_queue_copies(const native_connection *, const native_outgoing *);
 void native_queue(native_connection *, const native_outgoing *);
-size_t native_head_size_of(uint64_t frame_size);
 /// 0, or an errno, and then nothing of it was sent.
 int native_send_to_engine(transport *, const transport_send *);
 void native_send_all(transport *, const transport_send *, uint32_t count);

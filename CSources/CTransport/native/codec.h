@@ -15,14 +15,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "frame_head.h"
+
 #define NATIVE_GREETING_SIZE       64
 #define NATIVE_GREETING_MINOR_AT   11
 #define NATIVE_MECHANISM_NAME_SIZE 20
-#define NATIVE_FLAG_MORE           1u
-#define NATIVE_FLAG_LONG           2u
+#define NATIVE_FLAG_MORE           FRAME_MORE
+#define NATIVE_FLAG_LONG           FRAME_LONG
 #define NATIVE_FLAG_COMMAND        4u
-#define NATIVE_HEAD_SIZE_MAX       9u
-#define NATIVE_SHORT_SIZE_MAX      255u
+#define NATIVE_HEAD_SIZE_MAX       FRAME_HEAD_SIZE_MAX
+#define NATIVE_SHORT_SIZE_MAX      FRAME_SHORT_SIZE_MAX
 /// PING: time to live (2 bytes) and a context of at most 16.
 #define NATIVE_PING_CONTEXT_MAX 16u
 
@@ -68,19 +70,6 @@ static inline native_read native_head_read(const uint8_t *bytes, size_t size, na
     if (out->size >> 63)
         return (native_read){0, "sent a frame of 2^63 bytes or more"};
     return (native_read){NATIVE_HEAD_SIZE_MAX, NULL};
-}
-
-static inline size_t native_head_write(uint8_t *out, uint64_t size, uint8_t flags)
-{
-    if (size <= NATIVE_SHORT_SIZE_MAX) {
-        out[0] = flags;
-        out[1] = (uint8_t)size;
-        return 2;
-    }
-    uint64_t value = __builtin_bswap64(size);
-    out[0] = flags | NATIVE_FLAG_LONG;
-    __builtin_memcpy(out + 1, &value, sizeof value);
-    return NATIVE_HEAD_SIZE_MAX;
 }
 
 /// Splits a command's body into name and data. False when its name does not fit.

@@ -106,7 +106,7 @@ static const char *read_metadata(native_peer *self, native_bytes metadata)
 static void send_handshake_command(native_peer *self, native_bytes body)
 {
     uint8_t frame[NATIVE_HEAD_SIZE_MAX + NATIVE_HANDSHAKE_COMMAND_MAX];
-    size_t size = native_head_write(frame, body.size, NATIVE_FLAG_COMMAND);
+    size_t size = frame_head_write(frame, body.size, NATIVE_FLAG_COMMAND);
     memcpy(frame + size, body.data, body.size);
     self->host->output(self, (native_bytes){frame, size + body.size});
 }

@@ -9,11 +9,6 @@
 
 #include "body.h"
 
-size_t native_head_size_of(uint64_t size)
-{
-    return size <= NATIVE_SHORT_SIZE_MAX ? 2 : NATIVE_HEAD_SIZE_MAX;
-}
-
 /// The frames from `first` on, which is one of them, as they stand on the wire.
 static inline native_bytes wire_of(const message *source, uint32_t first)
 {
@@ -29,7 +24,7 @@ native_outgoing native_prepare(const transport *self, const transport_send *send
     for (uint32_t i = 0; i < send->prefix_count; i++) {
         native_bytes *each = &out.prefix[i];
         each->data = atoms_bytes(self->names, send->prefix[i], &each->size);
-        out.prefix_size += native_head_size_of(each->size) + each->size;
+        out.prefix_size += frame_head_size(each->size) + each->size;
     }
     out.size = out.prefix_size;
     const message *source =
@@ -44,7 +39,7 @@ native_outgoing native_prepare(const transport *self, const transport_send *send
         return out;
     }
     for (uint32_t i = out.first; i < source->frame_count; i++)
-        out.size += native_head_size_of(frames[i].size) + (size_t)frames[i].size;
+        out.size += frame_head_size(frames[i].size) + (size_t)frames[i].size;
     return out;
 }
 
@@ -55,7 +50,7 @@ static native_bytes frame_of(const native_outgoing *out, uint32_t index)
 
 static uint8_t *write_frame(uint8_t *at, native_bytes body, bool more)
 {
-    at += native_head_write(at, body.size, more ? NATIVE_FLAG_MORE : 0);
+    at += frame_head_write(at, body.size, more ? NATIVE_FLAG_MORE : 0);
     if (body.size)
         memcpy(at, body.data, body.size);
     return at + body.size;

@@ -54,6 +54,7 @@ static const char *deliver(native_peer *self, const uint8_t *wire, size_t size, 
     for (uint32_t i = 0; i < count; i++) {
         block->head.frames[i].data = bytes + (frames[i].data - wire);
         block->head.frames[i].size = frames[i].size;
+        block->head.bytes += frames[i].size;
     }
     return self->host->message(self, block);
 }
