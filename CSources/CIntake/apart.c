@@ -102,6 +102,6 @@ bool intake_check_apart(void *context, uint32_t kind, const message_frame *frame
         spans = *kept;
     }
     found->spans = spans;
-    intake_reset(self);
+    intake_forget_spans(self);
     return ok;
 }

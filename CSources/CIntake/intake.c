@@ -51,9 +51,14 @@ void intake_destroy(intake *self)
     free(self);
 }
 
-void intake_reset(intake *self)
+void intake_forget_spans(intake *self)
 {
     scanner_reset(self->scanner);
+}
+
+void intake_reset(intake *self)
+{
+    intake_forget_spans(self);
     self->ahead_count = self->ahead_next = 0;
 }
 
@@ -114,12 +119,13 @@ static bool is_signed(intake *self, const message_frame *frames, uint32_t at)
     return check.valid;
 }
 
-void intake_look_ahead(intake *self, const intake_ahead *messages, size_t count)
+void intake_look_ahead(void *context, const message_frames *messages, size_t count)
 {
+    intake *self = context;
     signer_check checks[INTAKE_AHEAD_MAX];
     self->ahead_count = self->ahead_next = 0;
     for (size_t i = 0; i < count && self->ahead_count < INTAKE_AHEAD_MAX; i++) {
-        const intake_ahead *m = messages + i;
+        const message_frames *m = messages + i;
         uint32_t at = find_delimiter(m->frames, m->count);
         if (at == m->count || m->count - at < 6)
             continue;

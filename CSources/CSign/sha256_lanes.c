@@ -118,7 +118,7 @@ LANES static void hash_blocks(sha256_table *t, uint32_t blocks)
             s[i] = state[i];
         load_blocks(t->at, offset, w);
         const uint32_t *constants = sha256_constants;
-#pragma clang loop unroll(disable)
+#pragma GCC unroll 1
         for (int turn = 0; turn < 3; turn++, constants += 16) {
 #pragma GCC unroll 16
             for (int r = 0; r < 16; r++) {

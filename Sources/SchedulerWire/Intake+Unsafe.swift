@@ -10,7 +10,7 @@ struct Intake: ~Copyable {
   static let aheadMax = Int(INTAKE_AHEAD_MAX)
 
   let handle: OpaquePointer
-  private let ahead: UnsafeMutablePointer<intake_ahead>
+  private let ahead: UnsafeMutablePointer<message_frames>
 
   init(_ options: SessionOptions) throws(SessionFailure) {
     unsafe handle = try Self.make(options)
@@ -46,12 +46,12 @@ struct Intake: ~Copyable {
     for index in start..<end {
       let event = unsafe inbox[index]
       if unsafe event.kind == TRANSPORT_MESSAGE.rawValue, unsafe event.checked == nil {
-        unsafe ahead[count] = intake_ahead(
+        unsafe ahead[count] = message_frames(
           frames: event.frames, count: UInt32(event.frame_count))
         count += 1
       }
     }
-    if count > 1 { unsafe intake_look_ahead(handle, ahead, count) }
+    if count > 1 { unsafe intake_look_ahead(UnsafeMutableRawPointer(handle), ahead, count) }
     return end
   }
 
@@ -76,6 +76,7 @@ struct LaneIntakes: ~Copyable {
     precondition(
       unsafe MemoryLayout<intake_message>.size <= Int(TRANSPORT_CHECKED_SIZE)
         && INTAKE_TASK.rawValue == TRANSPORT_CLIENT.rawValue
+        && TRANSPORT_AHEAD_MAX <= INTAKE_AHEAD_MAX
         && INTAKE_REPLY.rawValue == TRANSPORT_ENGINE.rawValue)
     unsafe contexts = .allocate(capacity: max(1, count))
     unsafe contexts.initialize(repeating: nil, count: max(1, count))
@@ -95,7 +96,7 @@ struct LaneIntakes: ~Copyable {
   var checker: transport_checker {
     guard count > 0 else { return unsafe transport_checker() }
     return unsafe transport_checker(
-      check: intake_check_apart, contexts: UnsafePointer(contexts))
+      ahead: intake_look_ahead, check: intake_check_apart, contexts: UnsafePointer(contexts))
   }
 }
 

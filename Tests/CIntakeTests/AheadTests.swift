@@ -53,8 +53,8 @@ private func status(_ intake: OpaquePointer, _ message: Frames) -> intake_status
 }
 
 private func lookAhead(_ intake: OpaquePointer, _ messages: [Frames]) {
-  let ahead = messages.map { intake_ahead(frames: $0.frames, count: UInt32($0.count)) }
-  intake_look_ahead(intake, ahead, ahead.count)
+  let ahead = messages.map { message_frames(frames: $0.frames, count: UInt32($0.count)) }
+  intake_look_ahead(UnsafeMutableRawPointer(intake), ahead, ahead.count)
 }
 
 @Suite struct AheadTests {

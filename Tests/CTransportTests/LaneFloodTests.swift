@@ -92,7 +92,7 @@ extension TransportTests {
       let contexts = UnsafeMutablePointer<UnsafeMutableRawPointer?>.allocate(capacity: 2)
       defer { contexts.deallocate() }
       for index in 0..<2 { contexts[index] = UnsafeMutableRawPointer(bitPattern: 64 + index) }
-      let checker = transport_checker(check: checks, contexts: UnsafePointer(contexts))
+      let checker = transport_checker(ahead: nil, check: checks, contexts: UnsafePointer(contexts))
       let station = try Station(setup, checker: checker)
       let peers = [client, engine, client, engine].enumerated().map { index, role in
         let peer = Peer(ZMQ_DEALER, identity: "\(role) \(index)")

@@ -4,7 +4,7 @@
 ///             the signed bytes
 ///
 /// Checked: a signature is verified, whatever parts the bytes are cut into; one of other bytes, of
-/// another size or with any one character changed is not.
+/// another size or with any one character changed is not; many at once are as one by one.
 #include "fuzz.h"
 
 #include "../../CSources/CSign/include/sign.h"
@@ -26,6 +26,33 @@ static void check_refused(signer *self, const signer_part *part, const uint8_t *
     uint8_t *copy = fuzz_copy(hex, size);
     FUZZ_REQUIRE(!signer_verify(self, part, 1, copy, size), "verified: %s", what);
     free(copy);
+}
+
+/// Many at once, each what lies behind another byte, are as each alone.
+static void check_many(signer *self, fuzz_input in, size_t count)
+{
+    enum { MANY = 80 };
+    signer_part parts[MANY];
+    signer_job jobs[MANY];
+    signer_check checks[MANY];
+    char hex[MANY][SIGNER_HEX_MAX], alone[SIGNER_HEX_MAX];
+    for (size_t i = 0; i < count; i++) {
+        size_t from = i * 37 % (in.size + 1);
+        parts[i] = (signer_part){in.data + from, in.size - from};
+        jobs[i] = (signer_job){parts + i, 1, hex[i]};
+    }
+    FUZZ_REQUIRE(signer_sign_all(self, jobs, count), "%zu are not signed", count);
+    size_t size = signer_hex_size(self);
+    for (size_t i = 0; i < count; i++) {
+        signer_sign(self, parts + i, 1, alone);
+        FUZZ_REQUIRE(!memcmp(hex[i], alone, size), "%zu of %zu has another signature", i, count);
+        if (i % 3 == 1 && size > 0)
+            hex[i][i % size] ^= 1;
+        checks[i] = (signer_check){parts + i, 1, (const uint8_t *)hex[i], size, false};
+    }
+    signer_verify_all(self, checks, count);
+    for (size_t i = 0; i < count; i++)
+        FUZZ_REQUIRE(checks[i].valid == (i % 3 != 1 || size == 0), "%zu of %zu", i, count);
 }
 
 static void check(signer *self, fuzz_input cuts, uint8_t altered, fuzz_input in)
@@ -69,6 +96,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     signer *self = make_signer(scheme, key);
     FUZZ_REQUIRE((signer_hex_size(self) == 0) == (key.size == 0), "a key of %zu", key.size);
     check(self, cuts, altered, in);
+    check_many(self, in, altered % 81);
     signer_destroy(self);
     return 0;
 }

@@ -31,6 +31,12 @@ typedef struct message_frame {
 } message_frame;
 _Static_assert(sizeof(message_frame) == 16, "crosses to Swift");
 
+/// The frames of a message.
+typedef struct message_frames {
+    const message_frame *frames;
+    uint32_t count;
+} message_frames;
+
 typedef struct message message;
 /// Gives a message's memory back to the transport body that made it.
 typedef void (*message_dispose)(message *);

@@ -58,32 +58,30 @@ typedef struct intake_options {
 /// What is looked at ahead at most: all of it should still be in a near cache when it is used.
 #define INTAKE_AHEAD_MAX 32
 
-typedef struct intake_ahead {
-    const message_frame *frames;
-    uint32_t count;
-} intake_ahead;
-
 /// NULL with the reason in `error` (`error_size` bytes, always terminated).
 intake *intake_create(const intake_options *, char *error, size_t error_size);
 void intake_destroy(intake *);
 
 /// Verifies messages together (signer_verify_all) for the calls of `intake_check` that follow, best
 /// in this order, up to the next call of this or `intake_reset`. The frames must stay where they
-/// are until then. More than INTAKE_AHEAD_MAX: the rest is verified when it is checked.
-void intake_look_ahead(intake *, const intake_ahead *messages, size_t count);
+/// are until then. More than INTAKE_AHEAD_MAX: the rest is verified when it is checked. `self`: an
+/// intake.
+void intake_look_ahead(void *self, const message_frames *messages, size_t count);
 /// Looks at `count` frames. `out`'s spans point into the frames or the intake's arena; they are
 /// valid until `intake_reset`, `spans` until the next call.
 void intake_check(intake *, intake_kind, const message_frame *frames, uint32_t count,
                   intake_message *out);
 /// The same for another thread to read, about a message that is passed on (transport_checker): what
 /// does not lie in the frames is copied into `*kept`, for the reader to `free`; NULL: nothing was
-/// to be copied. `self`: an intake, which is reset; `kind`: an intake_kind; `out`: an
+/// to be copied. `self`: an intake, whose spans are forgotten; `kind`: an intake_kind; `out`: an
 /// intake_message. False when memory is short: there is no result.
 bool intake_check_apart(void *self, uint32_t kind, const message_frame *frames, uint32_t count,
                         void *out, void **kept);
 /// Scans a task's header again: its msg_id with escapes resolved, valid until `intake_reset`.
 scan_span intake_task_id(intake *, const message_frame *header);
-/// Forgets the spans of earlier calls (once a turn).
+/// Forgets the spans of earlier calls, but not what was looked at ahead.
+void intake_forget_spans(intake *);
+/// Forgets both (once a turn).
 void intake_reset(intake *);
 
 #ifdef __cplusplus

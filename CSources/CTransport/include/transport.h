@@ -93,11 +93,16 @@ typedef enum transport_io {
 
 /// I/O threads, at most.
 #define TRANSPORT_IO_THREADS_MAX 64
+/// Messages that a checker gets to see before it checks them.
+#define TRANSPORT_AHEAD_MAX 32
 /// Bytes that a checker may say about a message.
 #define TRANSPORT_CHECKED_SIZE 96
 
 /// What lanes do with each message of a client or an engine before they hand it over.
 typedef struct transport_checker {
+    /// NULL, or called before `check` is for each of `count` messages, at most
+    /// TRANSPORT_AHEAD_MAX, on the lane of `context`. Count 0: those are done with.
+    void (*ahead)(void *context, const message_frames *messages, size_t count);
     /// Called on the lane of `context`. Writes at most TRANSPORT_CHECKED_SIZE bytes at `out`
     /// (aligned to 8). `*kept`: memory that they refer to besides the frames, which the transport
     /// will `free` when the turn is over; NULL at first. False: it was not possible.

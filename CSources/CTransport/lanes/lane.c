@@ -83,8 +83,13 @@ lane *lane_open(const transport_config *config, uint32_t number, reactor_kind ki
         self->checker = config->checker;
         self->checks = config->checker.contexts[number];
     }
-    if (open_parts(self, config, kind, front_bell, error) && open_body(self, config, error))
+    if (open_parts(self, config, kind, front_bell, error) && open_body(self, config, error)) {
+        if (self->checks) {
+            self->records.finish = lane_check;
+            self->records.finish_context = self;
+        }
         return self;
+    }
     lane_free(self);
     return NULL;
 }

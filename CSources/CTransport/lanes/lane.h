@@ -52,6 +52,8 @@ void lane_free(lane *);
 
 /// lane_hooks.c
 extern const native_hooks LANE_HOOKS;
+/// Checks the messages among records: the records' `finish`.
+void lane_check(void *lane, lane_record *records, uint32_t count);
 /// SEND: frames for a connection.
 void lane_carry_out_send(lane *, const lane_record *);
 /// The connection that the front means, or NULL when it is gone.

@@ -50,15 +50,42 @@ static void hook_crowded(native_connection *connection, bool crowded)
 
 static const char *hook_message(native_connection *connection, native_block *block)
 {
-    lane *self = lane_of(connection);
     lane_record *record = add(connection, LANE_MESSAGE);
     record->message.block = block;
     record->message.kept = NULL;
-    record->number =
-        self->checks && self->checker.check(self->checks, connection->role, block->head.frames,
-                                            block->head.frame_count, record->message.checked,
-                                            &record->message.kept);
     return NULL;
+}
+
+static void check(lane *self, lane_record *record)
+{
+    const message *head = &record->message.block->head;
+    record->number =
+        self->checker.check(self->checks, record->role, head->frames, head->frame_count,
+                            record->message.checked, &record->message.kept);
+}
+
+void lane_check(void *context, lane_record *records, uint32_t count)
+{
+    lane *self = context;
+    message_frames ahead[TRANSPORT_AHEAD_MAX];
+    uint32_t first = 0, seen = 0, looked = 0;
+    while (first < count) {
+        // As many as can be looked at together, then one after the other.
+        for (looked = 0; seen < count && looked < TRANSPORT_AHEAD_MAX; seen++) {
+            if (records[seen].kind != LANE_MESSAGE)
+                continue;
+            const message *head = &records[seen].message.block->head;
+            ahead[looked++] = (message_frames){head->frames, head->frame_count};
+        }
+        if (self->checker.ahead)
+            self->checker.ahead(self->checks, ahead, looked);
+        for (; first < seen; first++)
+            if (records[first].kind == LANE_MESSAGE)
+                check(self, records + first);
+    }
+    // Their memory may be another message's by the next time.
+    if (self->checker.ahead)
+        self->checker.ahead(self->checks, ahead, 0);
 }
 
 const native_hooks LANE_HOOKS = {

@@ -52,8 +52,11 @@ static lane_record *add_waiting(lane_pipe *self)
 
 static void commit(lane_pipe *self)
 {
-    if (self->filled > 0)
+    if (self->filled > 0) {
+        if (self->finish)
+            self->finish(self->finish_context, self->slots, self->filled);
         queue_commit(self->ring, self->filled);
+    }
     self->filled = self->room = 0;
 }
 

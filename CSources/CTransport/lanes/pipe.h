@@ -34,6 +34,9 @@ typedef struct lane_pipe {
     // The producer's.
     _Alignas(128) lane_record *slots; ///< reserved
     uint32_t room, filled;
+    /// NULL, or called with records that are complete, before the consumer sees them.
+    void (*finish)(void *context, lane_record *records, uint32_t count);
+    void *finish_context;
     lane_record *waiting; ///< a ring of its own
     uint32_t waiting_first, waiting_count, waiting_capacity;
     // Both's.
