@@ -19,6 +19,7 @@ extension SchedulerCore {
       let slot = fates[id].slot
       let task = live[slot]
       if task.id.value != UInt32(id) { return "task \(id): its slot holds \(task.id.value)" }
+      if task.flags.contains(.beginsNow) { return "task \(id): still begins after the step" }
       switch task.phase {
       case .done: return "task \(id): live but done"
       case .waiting:

@@ -45,14 +45,15 @@ private struct Revived: ~Copyable {
     event.engine = EngineName(engine)
     event.outcome = outcome
     event.message = MessageHandle(1000)
-    let events = [event]
-    let lists: [UInt32] = []
-    core.step(now_ns: now_ns, events: events.span, lists: lists.span, commands: &buffer)
+    step([event])
   }
 
   mutating func passes(seconds: UInt64) {
     now_ns += seconds * 1_000_000_000
-    let events: [Event] = []
+    step([])
+  }
+
+  mutating func step(_ events: [Event]) {
     let lists: [UInt32] = []
     core.step(now_ns: now_ns, events: events.span, lists: lists.span, commands: &buffer)
   }
@@ -123,6 +124,23 @@ private struct Revived: ~Copyable {
     // It runs in this life now: a second fence says nothing about it.
     core.happens(.fenced, engine: 1)
     #expect(core.told() == [])
+  }
+
+  @Test("a fence and the news that a run was lost are one loss")
+  func aFenceAndALostRun() {
+    var core = Revived(engines: [1])
+    core.core.restoreEngine(EngineName(1), answersFences: true)
+    core.restore(0, ranOn: 1)
+    core.finishRestore()
+    // The engine was connected anew, too: an earlier fence speaks for what was restored, a later
+    // one for all that it had.
+    var fenced = Event(.fenced)
+    fenced.engine = EngineName(1)
+    var lost = Event(.undeliverable)
+    lost.task = TaskID(0)
+    lost.engine = EngineName(1)
+    core.step([fenced, lost, fenced])
+    #expect(core.told() == ["assign 0 1"])
   }
 
   @Test("an engine that answers no fence has its time")

@@ -53,6 +53,13 @@ struct SimulationTests {
     }
   }
 
+  /// An engine answered two fences in one turn. Each said that it had lost a task, and the run that
+  /// began in between was taken back: the task ran on two engines at once.
+  @Test func `a run is lost once`() {
+    let violation = Simulation(seed: 580_570_543_984, events: 2_000).run().violation
+    #expect(violation == nil)
+  }
+
   @Test func `a run twice is the same run, whatever keys the name tables`() {
     for seed in 1...5 as ClosedRange<UInt64> {
       let simulation = Simulation(seed: seed, events: Self.events)
