@@ -10,10 +10,10 @@ import Testing
 struct SimulationTests {
   static let events = 1_000
 
-  @Test func `random seeds keep all promises`() {
-    let base = UInt64.random(in: 0..<(1 << 40))
-    print("simulation: 10 seeds from \(base)")
-    for seed in base..<(base + 10) {
+  /// Always the same, here and in `make test`: a change turns red by what it does. Further ones are
+  /// for `make simulate-soak`.
+  @Test func `seeds keep all promises`() {
+    for seed in 1_001...1_010 as ClosedRange<UInt64> {
       let verdict = Simulation(seed: seed, events: Self.events).run()
       if let violation = verdict.violation {
         Issue.record("\(violation); see it: simulate \(seed) --events \(Self.events)")
