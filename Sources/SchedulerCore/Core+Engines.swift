@@ -198,8 +198,10 @@ extension SchedulerCore {
     engines[task.engine].runningCount -= 1
     if engines[task.engine].isRegistered {
       setLoad(of: task.engine, adding: -Int64(task.cost))
-    } else if engines[task.engine].runningCount == 0 {
-      graces.cancel(owner: task.engine)
+    } else {
+      // What was restored may register yet, with what is left of its load.
+      engines[task.engine].load -= UInt64(task.cost)
+      if engines[task.engine].runningCount == 0 { graces.cancel(owner: task.engine) }
     }
     live[slot].engine = nowhere
   }

@@ -91,6 +91,7 @@ extension SchedulerCore {
       if restored != engine.restoredCount {
         return "engine \(index): \(restored) restored, \(engine.restoredCount) counted"
       }
+      if engine.load != load { return "engine \(index): load \(engine.load), recounted \(load)" }
       guard engine.isRegistered else {
         if running > 0 { graceCount += 1 }
         if (running > 0) != graces.contains(owner: UInt32(index)) {
@@ -107,8 +108,8 @@ extension SchedulerCore {
         return "engine \(index): nobody limits what was restored there"
       }
       if engineOfSlot[engine.slot] != UInt32(index) { return "engine \(index): slot disagrees" }
-      if engine.load != load || loads[engine.slot] != min(load, UInt64(LoadVector.loadMax)) {
-        return "engine \(index): load \(engine.load), recounted \(load)"
+      if loads[engine.slot] != min(load, UInt64(LoadVector.loadMax)) {
+        return "engine \(index): load \(load), in the vector \(loads[engine.slot])"
       }
       // More may have run there before a restart with a lower mark.
       let mark = max(UInt64(options.hwm), UInt64(restored))

@@ -196,6 +196,30 @@ private struct Revived: ~Copyable {
     #expect(core.told() == ["discard 0 2"])
   }
 
+  @Test("what left an engine before it came is not in its load")
+  func aLateEnginesLoad() {
+    var core = Revived()
+    core.restore(0, ranOn: 1)
+    core.restore(1, ranOn: 2)
+    core.restore(2, targets: [1])
+    core.restore(3, targets: [2])
+    core.finishRestore()
+    core.happens(.finished, task: 0, engine: 1)
+    #expect(core.told() == ["deliver 0 1"])
+    core.passes(seconds: 6)
+    #expect(core.told() == [])
+    for (engine, task) in [(1, 1), (2, 3)] as [(UInt32, UInt32)] {
+      core.happens(.engineRegistered, engine: engine)
+      #expect(core.told() == ["assign \(task) \(engine)"])
+      core.happens(.finished, task: task, engine: engine)
+      // Free again: with a load that nobody takes back, nothing would run here any more.
+      let next = engine == 1 ? ["assign 2 1"] : []
+      #expect(core.told() == ["deliver \(task) \(engine)"] + next)
+    }
+    core.happens(.finished, task: 2, engine: 1)
+    #expect(core.told() == ["deliver 2 1"])
+  }
+
   @Test("an engine that the hub loses afterwards has run what it had")
   func unregistered() {
     var core = Revived(engines: [1, 2])
