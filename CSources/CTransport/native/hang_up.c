@@ -15,9 +15,8 @@
 
 static bool is_speaking(const native_connection *connection)
 {
-    const native_assembly *assembly = connection->peer.assembly;
     int unread = 0;
-    if (assembly && !native_assembly_is_empty(assembly))
+    if (native_peer_is_within_message(&connection->peer))
         return true;
     return ioctl(connection->fd, FIONREAD, &unread) == 0 && unread > 0;
 }
