@@ -89,7 +89,7 @@ extension PlainModel {
 
   mutating func takeBack(_ task: Int, _ name: String) {
     guard task < tasks.count, tasks[task].state == .running,
-      engines[tasks[task].engine].name == name
+      engines[tasks[task].engine].name == name, !begun.contains(task)
     else { return }
     let engine = leave(task)
     tasks[task].state = .ready

@@ -51,6 +51,8 @@ package struct PlainModel {
   /// Ended tasks whose dependents do not know it yet, in order of their end.
   var ending: [(task: Int, success: Bool, engine: Int)] = []
   var seen: [Seen] = []
+  /// Assigned in the present step.
+  var begun: Set<Int> = []
   /// With `fairClients`: the turn of each client whose tasks have started, and of the last start.
   var turns: [Int: Int] = [:]
   var clock = 0
@@ -63,6 +65,7 @@ package struct PlainModel {
   /// The commands that follow from these, the clock having moved first.
   package mutating func step(_ happenings: [Happening]) -> [Seen] {
     seen = []
+    begun = []
     for case .advance(let duration_ns) in happenings { now_ns += duration_ns }
     expire()
     for happening in happenings { apply(happening) }
@@ -212,6 +215,7 @@ package struct PlainModel {
       task: TaskID(UInt32(task)), bytes: submission.bytes, retries: UInt32(tasks[task].retries))
     let policy = settings.policy ?? OutstandingTasks()
     tasks[task].state = .running
+    begun.insert(task)
     // Who was away joins the present round.
     clock = max(clock, turns[submission.client] ?? 0)
     turns[submission.client] = clock + 1

@@ -198,8 +198,10 @@ extension SchedulerCore {
     engines[task.engine].runningCount -= 1
     if engines[task.engine].isRegistered {
       setLoad(of: task.engine, adding: -Int64(task.cost))
-    } else if engines[task.engine].runningCount == 0 {
-      graces.cancel(owner: task.engine)
+    } else {
+      // What was restored may register yet, with what is left of its load.
+      engines[task.engine].load -= UInt64(task.cost)
+      if engines[task.engine].runningCount == 0 { graces.cancel(owner: task.engine) }
     }
     live[slot].engine = nowhere
   }
@@ -211,10 +213,34 @@ extension SchedulerCore {
     guard live[slot].phase == .running, engines[live[slot].engine].name == event.engine else {
       return
     }
+    // What has not been sent yet cannot have come back: this is said of an earlier run, whose end
+    // was told earlier in this step or came with its time.
+    if beginsNow(slot, commands) { return }
     let engine = live[slot].engine
     leaveEngine(slot)
     live[slot].phase = .ready
     place(slot, avoiding: engines[engine].slot, &commands)
     settle(freed: engine, &commands)
+  }
+
+  /// Whether the task's run begins in the step being made. Marks those that do: each command is
+  /// read once however often this is asked, and none in a step that does not ask.
+  private mutating func beginsNow(_ slot: UInt32, _ commands: borrowing CommandBuffer) -> Bool {
+    while commandsRead < commands.count {
+      let command = commands[commandsRead]
+      commandsRead += 1
+      guard command.kind == .assign else { continue }
+      let fate = fates[command.task.value]
+      if fate.isLive { live[fate.slot].flags.insert(.beginsNow) }
+    }
+    return live[slot].flags.contains(.beginsNow)
+  }
+
+  /// The step is over.
+  mutating func forgetBeginnings(_ commands: borrowing CommandBuffer) {
+    for index in firstCommand..<commandsRead where commands[index].kind == .assign {
+      let fate = fates[commands[index].task.value]
+      if fate.isLive { live[fate.slot].flags.remove(.beginsNow) }
+    }
   }
 }

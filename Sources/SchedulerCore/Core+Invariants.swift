@@ -19,6 +19,7 @@ extension SchedulerCore {
       let slot = fates[id].slot
       let task = live[slot]
       if task.id.value != UInt32(id) { return "task \(id): its slot holds \(task.id.value)" }
+      if task.flags.contains(.beginsNow) { return "task \(id): still begins after the step" }
       switch task.phase {
       case .done: return "task \(id): live but done"
       case .waiting:
@@ -90,6 +91,7 @@ extension SchedulerCore {
       if restored != engine.restoredCount {
         return "engine \(index): \(restored) restored, \(engine.restoredCount) counted"
       }
+      if engine.load != load { return "engine \(index): load \(engine.load), recounted \(load)" }
       guard engine.isRegistered else {
         if running > 0 { graceCount += 1 }
         if (running > 0) != graces.contains(owner: UInt32(index)) {
@@ -106,8 +108,8 @@ extension SchedulerCore {
         return "engine \(index): nobody limits what was restored there"
       }
       if engineOfSlot[engine.slot] != UInt32(index) { return "engine \(index): slot disagrees" }
-      if engine.load != load || loads[engine.slot] != min(load, UInt64(LoadVector.loadMax)) {
-        return "engine \(index): load \(engine.load), recounted \(load)"
+      if loads[engine.slot] != min(load, UInt64(LoadVector.loadMax)) {
+        return "engine \(index): load \(load), in the vector \(loads[engine.slot])"
       }
       // More may have run there before a restart with a lower mark.
       let mark = max(UInt64(options.hwm), UInt64(restored))

@@ -80,6 +80,9 @@ public struct SchedulerCore: ~Copyable {
   /// Tasks that just became ready, or whose eligible engines changed.
   var newlyReady = TaskQueue()
   var candidates = PlainArray<UInt32>()
+  /// Where the step's commands begin, and up to where `beginsNow` has read them.
+  var firstCommand = 0
+  var commandsRead = 0
 
   public init(_ options: CoreOptions) {
     self.options = options
@@ -95,8 +98,11 @@ public struct SchedulerCore: ~Copyable {
     now_ns: UInt64, events: Span<Event>, lists: Span<UInt32>, commands: inout CommandBuffer
   ) {
     self.now_ns = max(self.now_ns, now_ns)
+    firstCommand = commands.count
+    commandsRead = firstCommand
     expire(&commands)
     for index in events.indices { apply(events[index], lists, &commands) }
+    if commandsRead > firstCommand { forgetBeginnings(commands) }
   }
 
   private mutating func apply(

@@ -55,7 +55,8 @@ public struct Event: BitwiseCopyable, Sendable {
     case refused
     /// `message` is a reply of `engine` about `task`, with `outcome`. The core owns `message`.
     case finished
-    /// `task` did not reach `engine`, or its result was lost on the way: it is placed again.
+    /// `task` did not reach `engine`, or its result was lost on the way: it is placed again, unless
+    /// the run that is meant has ended. It is never one that begins in the same step.
     case undeliverable
     /// `engine` has answered everything it was given before the restart: tasks restored as
     /// running there that are still open will get no answer (see Core+Restore.swift).

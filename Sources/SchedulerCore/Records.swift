@@ -98,6 +98,8 @@ struct LiveTask: BitwiseCopyable {
     static let followNowhere = Flags(rawValue: 8)
     /// It ran on its engine before a restart, which nobody has confirmed yet.
     static let restored = Flags(rawValue: 16)
+    /// It was given to its engine in the step being made (`beginsNow`).
+    static let beginsNow = Flags(rawValue: 32)
   }
 
   /// As it was submitted.

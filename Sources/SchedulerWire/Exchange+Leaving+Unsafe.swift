@@ -1,6 +1,7 @@
 /// An orderly end with a journal: the next life takes over, and nothing is lost between the two.
 ///
-///     beginLeaving       nothing is assigned any more
+///     beginLeaving       nothing is assigned any more; who was not read yet, or no longer, is
+///     isRestoring        until it knows what is in the journal: nobody can be read before
 ///     hangUpEngines      engines are read until they hang up: results on the way are taken
 ///     hangUpClients      then clients: what they have submitted is taken; replies from now on wait
 ///                        for the next life
@@ -12,7 +13,20 @@
 import CTransport
 
 extension Exchange {
-  public mutating func beginLeaving() { state.isLeaving = true }
+  public mutating func beginLeaving() {
+    state.isLeaving = true
+    // What has been sent is in sockets, and goes down with them. It is bounded: nobody can send
+    // more once we have hung up.
+    state.clientsPaused = false
+    state.clientsFull = false
+    readOrRestClients()
+    for client in backlog.resting {
+      _ = unsafe transport_pause_peer(transport.handle, TRANSPORT_CLIENT, client, false)
+    }
+  }
+
+  /// What is in the journal is not known yet.
+  public var isRestoring: Bool { state.isRestoring }
 
   /// How many have not hung up; nil: this transport cannot know (`--transport zmq`, I/O threads).
   public mutating func hangUpEngines() -> Int? { hangUp(TRANSPORT_ENGINE) }

@@ -21,6 +21,7 @@ extension Exchange {
 
   @inline(never)
   private mutating func rest(_ client: atom) {
+    guard !state.isLeaving else { return }
     guard unsafe transport_pause_peer(transport.handle, TRANSPORT_CLIENT, client, true) else {
       // Nothing to be done about this one alone: all rest once there are as many as allowed.
       guard !state.clientsFull && backlog.isFull(false) else { return }

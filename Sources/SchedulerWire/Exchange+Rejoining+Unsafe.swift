@@ -41,16 +41,12 @@ extension Exchange {
     guard let index = inquiries.firstIndex(where: { $0.engine == engine && $0.number == number })
     else { return }
     let asked = inquiries.remove(at: index).tasks
-    // The core knows which of them have ended, or run elsewhere; but what ends in this very turn
-    // may be given to this engine again before the core comes to what is said here.
-    let here = EngineName(engine)
-    let ending = events.compactMap {
-      $0.engine == here && ($0.kind == .finished || $0.kind == .undeliverable) ? $0.task : nil
-    }
-    for task in asked where !ending.contains(task) {
+    // The core knows which of them have ended, or run elsewhere, or were given to this engine again
+    // in this very turn.
+    for task in asked {
       var lost = Event(.undeliverable)
       lost.task = task
-      lost.engine = here
+      lost.engine = EngineName(engine)
       events.append(lost)
     }
   }

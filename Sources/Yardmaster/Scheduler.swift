@@ -96,9 +96,10 @@ public final class Scheduler: Sendable {
   }
 
   /// With a journal, what peers have sent is taken and written down: whoever sent it believes that
-  /// it has been. A second and a half at most.
+  /// it has been. Two seconds at most.
   private func drain(_ exchange: inout Exchange) throws {
     exchange.beginLeaving()
+    try turns(of: &exchange, atMost_ns: 300_000_000) { $0.isRestoring ? 1 : 0 }
     if exchange.hangUpEngines() != nil {
       try turns(of: &exchange, atMost_ns: 600_000_000) { $0.hangUpEngines() }
     }

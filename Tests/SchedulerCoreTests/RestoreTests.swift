@@ -45,14 +45,15 @@ private struct Revived: ~Copyable {
     event.engine = EngineName(engine)
     event.outcome = outcome
     event.message = MessageHandle(1000)
-    let events = [event]
-    let lists: [UInt32] = []
-    core.step(now_ns: now_ns, events: events.span, lists: lists.span, commands: &buffer)
+    step([event])
   }
 
   mutating func passes(seconds: UInt64) {
     now_ns += seconds * 1_000_000_000
-    let events: [Event] = []
+    step([])
+  }
+
+  mutating func step(_ events: [Event]) {
     let lists: [UInt32] = []
     core.step(now_ns: now_ns, events: events.span, lists: lists.span, commands: &buffer)
   }
@@ -125,6 +126,23 @@ private struct Revived: ~Copyable {
     #expect(core.told() == [])
   }
 
+  @Test("a fence and the news that a run was lost are one loss")
+  func aFenceAndALostRun() {
+    var core = Revived(engines: [1])
+    core.core.restoreEngine(EngineName(1), answersFences: true)
+    core.restore(0, ranOn: 1)
+    core.finishRestore()
+    // The engine was connected anew, too: an earlier fence speaks for what was restored, a later
+    // one for all that it had.
+    var fenced = Event(.fenced)
+    fenced.engine = EngineName(1)
+    var lost = Event(.undeliverable)
+    lost.task = TaskID(0)
+    lost.engine = EngineName(1)
+    core.step([fenced, lost, fenced])
+    #expect(core.told() == ["assign 0 1"])
+  }
+
   @Test("an engine that answers no fence has its time")
   func noFence() {
     var core = Revived(hwm: 2, engines: [1])
@@ -176,6 +194,30 @@ private struct Revived: ~Copyable {
     #expect(core.told() == ["assign 0 1"])
     core.happens(.finished, task: 0, engine: 2)
     #expect(core.told() == ["discard 0 2"])
+  }
+
+  @Test("what left an engine before it came is not in its load")
+  func aLateEnginesLoad() {
+    var core = Revived()
+    core.restore(0, ranOn: 1)
+    core.restore(1, ranOn: 2)
+    core.restore(2, targets: [1])
+    core.restore(3, targets: [2])
+    core.finishRestore()
+    core.happens(.finished, task: 0, engine: 1)
+    #expect(core.told() == ["deliver 0 1"])
+    core.passes(seconds: 6)
+    #expect(core.told() == [])
+    for (engine, task) in [(1, 1), (2, 3)] as [(UInt32, UInt32)] {
+      core.happens(.engineRegistered, engine: engine)
+      #expect(core.told() == ["assign \(task) \(engine)"])
+      core.happens(.finished, task: task, engine: engine)
+      // Free again: with a load that nobody takes back, nothing would run here any more.
+      let next = engine == 1 ? ["assign 2 1"] : []
+      #expect(core.told() == ["deliver \(task) \(engine)"] + next)
+    }
+    core.happens(.finished, task: 2, engine: 1)
+    #expect(core.told() == ["deliver 2 1"])
   }
 
   @Test("an engine that the hub loses afterwards has run what it had")

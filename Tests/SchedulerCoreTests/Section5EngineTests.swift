@@ -166,6 +166,24 @@ struct Section5EngineTests {
     }
   }
 
+  @Test("5 undeliverable is never a run that begins in the same step")
+  func undeliverableBeforeItBegan() {
+    withCore(hwm: 1, engines: ["a"]) { core in
+      core.submit()
+      core.expect(.assign(0, "a"))
+      core.submit()
+      // Said twice of one run: a connection that is given up, and the answer to a fence.
+      core.step([.undeliverable(0, "a"), .undeliverable(0, "a")])
+      core.expect(.assign(0, "a"))
+      // Task 1 has not been sent to anybody before this step.
+      core.step([.result(0, "a", .completed), .undeliverable(1, "a")])
+      core.expect(.deliver(0, "a"), .assign(1, "a"))
+      core.register("b")
+      core.undeliverable(1, to: "a")
+      core.expect(.assign(1, "b"))
+    }
+  }
+
   @Test("5 undeliverable with a target named twice goes to the other target")
   func undeliverableTarget() {
     withCore(hwm: 1, engines: ["a", "b"]) { core in

@@ -10,10 +10,10 @@ import Testing
 struct SimulationTests {
   static let events = 1_000
 
-  @Test func `random seeds keep all promises`() {
-    let base = UInt64.random(in: 0..<(1 << 40))
-    print("simulation: 10 seeds from \(base)")
-    for seed in base..<(base + 10) {
+  /// Always the same, here and in `make test`: a change turns red by what it does. Further ones are
+  /// for `make simulate-soak`.
+  @Test func `seeds keep all promises`() {
+    for seed in 1_001...1_010 as ClosedRange<UInt64> {
       let verdict = Simulation(seed: seed, events: Self.events).run()
       if let violation = verdict.violation {
         Issue.record("\(violation); see it: simulate \(seed) --events \(Self.events)")
@@ -51,6 +51,13 @@ struct SimulationTests {
     for seed in [159, 182, 5, 129] as [UInt64] {
       #expect(Simulation(seed: seed, events: 2_000).run().violation == nil, "seed \(seed)")
     }
+  }
+
+  /// An engine answered two fences in one turn. Each said that it had lost a task, and the run that
+  /// began in between was taken back: the task ran on two engines at once.
+  @Test func `a run is lost once`() {
+    let violation = Simulation(seed: 580_570_543_984, events: 2_000).run().violation
+    #expect(violation == nil)
   }
 
   @Test func `a run twice is the same run, whatever keys the name tables`() {

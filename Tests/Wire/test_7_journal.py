@@ -265,6 +265,31 @@ def test_sigterm_loses_nothing(transport, sync):
         assert sorted(client.reply().parent_id for _ in ids) == sorted(ids)
 
 
+def test_sigterm_loses_nothing_that_came_too_early(sync):
+    """The hub does not listen to the monitor yet, so nobody is read: the scheduler ends then."""
+    with lives("native", sync) as cluster:
+        cluster.start()
+        client = cluster.client(identity=b"client")
+        client.wait_connected()
+        first = client.submit()["msg_id"]
+        cluster.see("intask", first)
+        assert cluster.scheduler.stop() == 0
+        cluster.stop_listening()
+        cluster.scheduler = start_yardmaster(
+            cluster.endpoints, cluster.folder, cluster.wire.key, cluster.options
+        )
+        cluster.hub.accept()
+        client.wait_connected()
+        ids = [first, *(client.submit()["msg_id"] for _ in range(100))]
+        assert cluster.scheduler.stop() == 0
+        engine = cluster.engine(b"engine-a")
+        cluster.listen()
+        cluster.start()
+        for _ in ids:
+            engine.answer(task_of(engine))
+        assert sorted(client.reply().parent_id for _ in ids) == sorted(ids)
+
+
 def test_a_damaged_journal_is_told_in_one_line(transport):
     with lives(transport, "always") as cluster:
         cluster.start()

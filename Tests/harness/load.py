@@ -8,6 +8,7 @@ outtask. Invariant: what has come is counted, and nothing is counted that has no
 from __future__ import annotations
 
 import random
+import re
 import signal
 import time
 from collections import Counter, deque
@@ -64,6 +65,7 @@ class Load:
             self.poller.register(socket, zmq.POLLIN)
         self.greeted = False
         self.ends_s: list[float] = []
+        self.cut = 0  # messages that a libzmq peer had half written when it was told of the end
 
     def start(self) -> None:
         self.greeted = False
@@ -167,6 +169,10 @@ class Load:
             self.turn()
             assert time.monotonic() - began < PATIENCE_S, self.scheduler.log()
         assert self.scheduler.wait() == 0, self.scheduler.log()
+        for line in self.scheduler.log().splitlines():
+            if "hung up within a message" in line:
+                more = re.search(r" \(and (\d+)", line)
+                self.cut += 1 + (int(more[1]) if more else 0)
         self.ends_s.append(time.monotonic() - began)
 
     def run(self, ends: int, end) -> None:

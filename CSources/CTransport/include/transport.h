@@ -224,9 +224,10 @@ void transport_pause(transport *, transport_role role, bool paused);
 bool transport_pause_peer(transport *, transport_role role, atom peer, bool paused);
 
 /// Ends a bound role so that nothing is lost on the way: nobody is accepted any more; each peer is
-/// told that no more comes once what waits for it has left, and is read until it hangs up. What is
-/// sent to it later is dropped (CLIENT) or held (ENGINE). To be called once a turn until it returns
-/// 0: the peers that have not hung up. -1: this body cannot (libzmq, I/O threads).
+/// told that no more comes once what waits for it has left and it is between two messages (or never
+/// is, for a quarter of a second), and is read until it hangs up. What is sent to it later is
+/// dropped (CLIENT) or held (ENGINE). To be called once a turn until it returns 0: the peers that
+/// have not hung up. -1: this body cannot (libzmq, I/O threads).
 int32_t transport_hang_up(transport *, transport_role);
 
 /// Wakes a sleeping turn. Safe from any thread and from a signal handler.

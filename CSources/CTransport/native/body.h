@@ -163,6 +163,7 @@ typedef struct native_role {
     char *endpoint;            ///< as it was bound
     char *unlink_path;         ///< ipc: removed at the end
     uint64_t accept_ns;        ///< accepting rests until then; UINT64_MAX: it does not rest
+    uint64_t hang_up_ns;       ///< who still speaks then is hung up on; 0: nobody is
     // connecting
     int dial_fd;      ///< a connect in progress
     uint64_t dial_ns; ///< the next try, or when the present one is given up; UINT64_MAX: none
@@ -294,6 +295,8 @@ void native_heartbeats_expire(transport *, uint64_t now_ns);
 /// listen.c
 bool native_listen(transport *, transport_role, transport_error *);
 void native_unlisten(transport *, transport_role);
+/// See transport_hang_up.
+int32_t native_hang_up(transport *, transport_role);
 void native_accepted(void *context, uint64_t tag, int32_t result);
 void native_accept_again(transport *, uint64_t now_ns);
 void native_set_tcp_options(int fd);

@@ -335,6 +335,10 @@ void native_received(void *context, uint64_t tag, const uint8_t *data, int32_t s
         }
         if (connection->peer.handshake)
             write_some(connection); // an ERROR says why; what cannot be written is lost
+    } else if (connection->hung_up && native_peer_is_within_message(&connection->peer)) {
+        // It began to write while it was told: see hang_up.c.
+        reason = "hung up within a message when it was told that no more comes; libzmq drops such "
+                 "a message, and it is lost";
     } else {
         reason = why_gone(connection);
     }

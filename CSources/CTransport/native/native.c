@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "body.h"
@@ -317,27 +316,6 @@ static const char *body_endpoint(const transport *self, transport_role which)
     return native_of(self)->roles[which].endpoint;
 }
 
-static int32_t body_hang_up(transport *self, transport_role which)
-{
-    native_body *body = native_of(self);
-    int32_t left = 0;
-    native_unlisten(self, which);
-    for (uint32_t i = 0; i < body->table_count; i++) {
-        native_connection *connection = body->table[i];
-        if (!connection || connection->closing || connection->role != which)
-            continue;
-        if (!connection->ready) {
-            native_connection_close(connection, NULL); // it has said nothing yet
-            continue;
-        }
-        left++;
-        // A close would reset the connection, with what the peer has sent and we have not read.
-        if (!connection->hung_up && connection->output.bytes == 0 && !connection->sending)
-            connection->hung_up = shutdown(connection->fd, SHUT_WR) == 0;
-    }
-    return left;
-}
-
 static void body_departures(const transport *self, transport_departures *out)
 {
     const native_body *body = native_of(self);
@@ -377,7 +355,7 @@ const transport_ops TRANSPORT_NATIVE_OPS = {
     .pause = body_pause,
     .pause_peer = body_pause_peer,
     .endpoint = body_endpoint,
-    .hang_up = body_hang_up,
+    .hang_up = native_hang_up,
     .departures = body_departures,
     .heard = body_heard,
     .connected = body_connected,

@@ -74,6 +74,12 @@ static inline uint64_t native_peer_unfinished(const native_peer *self)
     return self->assembly ? self->assembly->taken : 0;
 }
 
+/// Something has come of a message that is not whole.
+static inline bool native_peer_is_within_message(const native_peer *self)
+{
+    return self->assembly && !native_assembly_is_empty(self->assembly);
+}
+
 /// False when out of memory. Sends the greeting through `host->output`.
 bool native_peer_open(native_peer *, const native_link *, const native_host *);
 void native_peer_close(native_peer *);
