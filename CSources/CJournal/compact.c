@@ -221,16 +221,19 @@ static bool write_base(compaction *c, uint64_t through)
     return true;
 }
 
-static void delete_covered(const journal *self, uint64_t old_base, uint64_t through)
+static void delete_covered(const compaction *c, uint64_t old_base)
 {
+    journal *self = c->self;
     char name[NAME_SIZE_MAX];
     // What cannot be deleted now is at the next start.
     if (old_base > 0) {
         folder_name(name, old_base, "base");
         unlinkat(self->folder_fd, name, 0);
     }
-    for (uint64_t number = old_base + 1; number <= through; number++) {
-        folder_name(name, number, "log");
+    for (uint32_t i = old_base > 0; i < c->file_count; i++) {
+        if (spare_keep(self, c->files[i].number, c->files[i].bytes.size))
+            continue;
+        folder_name(name, c->files[i].number, "log");
         unlinkat(self->folder_fd, name, 0);
     }
 }
@@ -252,8 +255,9 @@ static void *run(void *context)
     uint64_t base = self->base_number, through = self->compact_through;
     compaction c = {.self = self, .fd = -1};
     self->compacted_size = 0;
+    self->compacted_spare_count = 0;
     if (read_files(&c, base, through) && write_base(&c, through))
-        delete_covered(self, base, through);
+        delete_covered(&c, base);
     else
         tell_failure(self, &c);
     if (c.fd >= 0)
@@ -283,13 +287,20 @@ void compact_finish(journal *self)
             self->closed[kept++] = self->closed[i];
     }
     self->closed_count = kept;
+    spare_take(self);
+}
+
+void compact_collect(journal *self)
+{
+    if (self->compacting && atomic_load_explicit(&self->compacted, memory_order_acquire))
+        compact_finish(self);
 }
 
 void compact_if_due(journal *self)
 {
-    if (self->compacting && !atomic_load_explicit(&self->compacted, memory_order_acquire))
+    compact_collect(self);
+    if (self->compacting)
         return;
-    compact_finish(self);
     // What has not left yet may have to be told again after a crash: it stays as it is.
     uint64_t sent = atomic_load(&self->sent->sent), size = 0;
     uint32_t count = 0;
@@ -301,6 +312,7 @@ void compact_if_due(journal *self)
     if (count == 0 || (size < enough - enough / 4 && count < CLOSED_FILES_MAX))
         return;
     self->compact_through = self->closed[count - 1].number;
+    self->compacted_spare_max = SPARES_MAX - self->spare_count;
     atomic_store(&self->compacted, false);
     self->compacting = pthread_create(&self->compactor, NULL, run, self) == 0;
 }

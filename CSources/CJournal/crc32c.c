@@ -1,11 +1,16 @@
 /// crc32c.c: CRC-32C with the CPU's own instruction where there is one, else eight tables.
 ///
-/// Called for each record by format.c. Invariant: both ways give the same value for all bytes
+/// The instruction takes three cycles and another can begin in each: where the CPU can multiply
+/// polynomials, three thirds of a record are summed side by side and put together. A sum that is
+/// followed by n bytes is multiplied with x^8n; `shifts` has these.
+///
+/// Called for each record by format.c. Invariant: all ways give the same value for all bytes
 /// (tested against each other and against RFC 3720's vectors).
 #include <pthread.h>
 #include <string.h>
 #if defined(__x86_64__)
 #include <nmmintrin.h>
+#include <wmmintrin.h>
 #elif defined(__aarch64__)
 #include <arm_acle.h>
 #include <sys/auxv.h>
@@ -55,9 +60,63 @@ __attribute__((target("sse4.2"))) static uint32_t update_cpu(uint32_t crc, const
     return crc;
 }
 
-static bool cpu_has_it(void)
+/// Words of 8 bytes in a third, at most; below the smallest size one sum alone is as fast.
+#define THIRD_WORDS_MAX 128u
+#define THIRDS_SIZE_MIN 256u
+
+/// By words n: x^(64n - 33). A product of two reflected values stands one place off, and the
+/// instruction that reduces it shifts by another 32.
+static uint32_t shifts[2 * THIRD_WORDS_MAX + 1];
+
+static void prepare_shifts(void)
 {
-    return __builtin_cpu_supports("sse4.2");
+    uint32_t power = 1; // x^31
+    for (uint32_t words = 1; words <= 2 * THIRD_WORDS_MAX; words++) {
+        shifts[words] = power;
+        for (int bit = 0; bit < 64; bit++)
+            power = power >> 1 ^ (power & 1 ? POLYNOMIAL : 0);
+    }
+}
+
+__attribute__((target("sse4.2,pclmul"))) static uint64_t shifted(uint64_t crc, uint32_t words)
+{
+    __m128i product = _mm_clmulepi64_si128(_mm_cvtsi64_si128((int64_t)crc),
+                                           _mm_cvtsi32_si128((int)shifts[words]), 0);
+    return _mm_crc32_u64(0, (uint64_t)_mm_cvtsi128_si64(product));
+}
+
+__attribute__((target("sse4.2,pclmul"))) static uint32_t
+update_thirds(uint32_t crc, const uint8_t *bytes, size_t size)
+{
+    while (size >= THIRDS_SIZE_MIN) {
+        uint32_t words = size / 24 < THIRD_WORDS_MAX ? (uint32_t)(size / 24) : THIRD_WORDS_MAX;
+        size_t third = (size_t)words * 8;
+        uint64_t sums[3] = {crc, 0, 0};
+        for (const uint8_t *end = bytes + third; bytes < end; bytes += 8) {
+            uint64_t word[3];
+            memcpy(&word[0], bytes, 8);
+            memcpy(&word[1], bytes + third, 8);
+            memcpy(&word[2], bytes + 2 * third, 8);
+            sums[0] = _mm_crc32_u64(sums[0], word[0]);
+            sums[1] = _mm_crc32_u64(sums[1], word[1]);
+            sums[2] = _mm_crc32_u64(sums[2], word[2]);
+        }
+        crc = (uint32_t)(shifted(sums[0], 2 * words) ^ shifted(sums[1], words) ^ sums[2]);
+        bytes += 2 * third;
+        size -= 3 * third;
+    }
+    return update_cpu(crc, bytes, size);
+}
+
+/// The best that the CPU has, or NULL.
+static uint32_t (*of_cpu(void))(uint32_t, const uint8_t *, size_t)
+{
+    if (!__builtin_cpu_supports("sse4.2"))
+        return NULL;
+    if (!__builtin_cpu_supports("pclmul"))
+        return update_cpu;
+    prepare_shifts();
+    return update_thirds;
 }
 #elif defined(__aarch64__)
 __attribute__((target("crc"))) static uint32_t update_cpu(uint32_t crc, const uint8_t *bytes,
@@ -73,9 +132,9 @@ __attribute__((target("crc"))) static uint32_t update_cpu(uint32_t crc, const ui
     return crc;
 }
 
-static bool cpu_has_it(void)
+static uint32_t (*of_cpu(void))(uint32_t, const uint8_t *, size_t)
 {
-    return getauxval(AT_HWCAP) & HWCAP_CRC32;
+    return getauxval(AT_HWCAP) & HWCAP_CRC32 ? update_cpu : NULL;
 }
 #endif
 
@@ -95,8 +154,8 @@ static void prepare(void)
     }
     update = update_plain;
 #if defined(__x86_64__) || defined(__aarch64__)
-    if (cpu_has_it())
-        update = update_cpu;
+    if (of_cpu())
+        update = of_cpu();
 #endif
 }
 

@@ -159,7 +159,7 @@ bool folder_read(const journal *self, folder_list *list, journal_error *error)
             ok = add(&list->logs, &list->log_count, number);
         else if (strcmp(end, ".base") == 0)
             ok = add(&list->bases, &list->base_count, number);
-        else if (strcmp(end, ".new") == 0)
+        else if (strcmp(end, ".new") == 0 || strcmp(end, ".spare") == 0)
             unlinkat(self->folder_fd, entry->d_name, 0);
     }
     closedir(folder);

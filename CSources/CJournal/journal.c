@@ -111,8 +111,9 @@ bool journal_start(journal *self, void (*wake)(void *), void *context, journal_e
         folder_complain(error, self->folder, name, "make", errno);
         return false;
     }
+    self->recovered_through = self->segment_number;
     self->segment_number = header.number;
-    self->segment_size = JOURNAL_FILE_HEADER;
+    self->segment_size = self->segment_extent = JOURNAL_FILE_HEADER;
     int rc = pthread_create(&self->writer, NULL, writer_run, self);
     if (rc != 0)
         folder_complain(error, self->folder, "", "start the writing thread", rc);
@@ -139,7 +140,7 @@ static bool has_room(journal *self)
     return handed - atomic_load_explicit(&self->done, memory_order_acquire) < BATCHES - 1;
 }
 
-static void ring(int bell)
+void journal_ring(int bell)
 {
     uint64_t one = 1;
     // It can only be full of earlier rings: the sleeper wakes all the same.
@@ -151,7 +152,7 @@ static void hand_over(journal *self)
 {
     atomic_fetch_add_explicit(&self->handed, 1, memory_order_seq_cst);
     if (atomic_load_explicit(&self->asleep, memory_order_seq_cst))
-        ring(self->doorbell);
+        journal_ring(self->doorbell);
     // The writer has had this one: it may have grown for a huge message.
     batch *next = filling(self);
     if (next->capacity > BATCH_SIZE_KEPT) {
@@ -174,13 +175,14 @@ static void wait_for_room(journal *self)
     atomic_store(&self->producer_waits, false);
 }
 
-/// Room for a record at the end of the batch; memory that is short ends the journal, not a promise.
+/// Room for a record at the end of the batch, and for an end behind it; memory that is short ends
+/// the journal, not a promise.
 static uint8_t *extend(journal *self, uint64_t size)
 {
     batch *b = filling(self);
-    if (b->size + size > b->capacity) {
+    if (b->size + size + END_SIZE > b->capacity) {
         uint64_t capacity = b->capacity ? b->capacity * 2 : BATCH_SIZE_FIRST;
-        while (capacity < b->size + size)
+        while (capacity < b->size + size + END_SIZE)
             capacity *= 2;
         uint8_t *data = realloc(b->data, capacity);
         if (!data)
@@ -259,6 +261,10 @@ uint64_t journal_commit(journal *self)
     if (self->uncommitted > 0)
         append_commit(self);
     if (filling(self)->size > 0 && !atomic_load_explicit(&self->failed, memory_order_relaxed)) {
+        if (direct_write(self, filling(self))) {
+            filling(self)->size = 0;
+            return self->next_sequence - 1;
+        }
         if (!has_room(self) && filling(self)->size > BATCH_SIZE_MAX)
             wait_for_room(self);
         if (has_room(self))
@@ -318,7 +324,7 @@ bool journal_close(journal *self)
                 hand_over(self);
         }
         atomic_store(&self->stopping, true);
-        ring(self->doorbell);
+        journal_ring(self->doorbell);
         pthread_join(self->writer, NULL);
         complete = !atomic_load(&self->failed);
     }

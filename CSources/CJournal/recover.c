@@ -134,7 +134,16 @@ static bool synced_behind(recovery *r, uint32_t log, const journal_reader *bad, 
     return true;
 }
 
-/// A bad place: the torn end of the journal, or damage.
+/// Where writing had got to in a segment whose file is longer: nothing of ours follows.
+static bool is_end(const recovery *r, uint32_t log, const journal_reader *bad)
+{
+    static const uint8_t end[END_SIZE];
+    return log + 1 == r->list.log_count && r->self->found.cut_records == 0 &&
+           bad->file.size - bad->offset >= END_SIZE &&
+           memcmp(bad->file.data + bad->offset, end, END_SIZE) == 0;
+}
+
+/// A bad place: the end of the journal, torn or not, or damage.
 static bool judge(recovery *r, uint32_t log, const journal_reader *bad)
 {
     uint64_t number = r->list.logs[log], synced;
@@ -149,6 +158,10 @@ static bool judge(recovery *r, uint32_t log, const journal_reader *bad)
     r->is_cut = true;
     r->cut_log = log;
     r->cut_at = bad->offset;
+    if (is_end(r, log, bad)) {
+        r->self->found.cut_bytes = 0;
+        return true;
+    }
     char name[NAME_SIZE_MAX];
     folder_name(name, number, "log");
     snprintf(r->self->found.cut_note, sizeof r->self->found.cut_note, "%s, byte %" PRIu64 ": %s",
@@ -293,6 +306,8 @@ static bool close_segments(recovery *r)
             if (self->files[f].number == number)
                 size = self->files[f].bytes.size;
         }
+        if (r->is_cut && r->first_log + i == r->cut_log)
+            size = r->cut_at;
         self->closed[self->closed_count++] = (closed_segment){number, size, r->next_sequence - 1};
         self->segment_number = number;
     }

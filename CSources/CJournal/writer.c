@@ -19,6 +19,7 @@ typedef struct writer {
     journal *self;
     writer_io io;
     batch *writing;   ///< NULL: none
+    uint64_t size;    ///< of what is to be written of it
     uint64_t written; ///< bytes of it
     bool in_flight;   ///< its write is under way
     bool is_blocked;  ///< the next batch waits for a sync, then for a new segment
@@ -56,14 +57,25 @@ static bool note_closed(journal *self, uint64_t last_sequence)
     return true;
 }
 
+/// Nothing but its records is left of the segment: it is not written to any more.
+static bool end_segment(journal *self)
+{
+    bool is_longer = self->segment_extent > self->segment_size;
+    if ((!is_longer || ftruncate(self->segment_fd, (off_t)self->segment_size) == 0) &&
+        fdatasync(self->segment_fd) == 0) {
+        self->segment_extent = self->segment_size;
+        return true;
+    }
+    writer_fail(self, "sync a segment", errno);
+    return false;
+}
+
 /// The present segment is full: synced, closed, and a new one begun. Rare enough to block.
 static bool rotate(writer *w, uint64_t first_sequence)
 {
     journal *self = w->self;
-    if (fdatasync(self->segment_fd) != 0) {
-        writer_fail(self, "sync a segment", errno);
+    if (!end_segment(self))
         return false;
-    }
     atomic_store_explicit(&self->synced_sequence, first_sequence - 1, memory_order_release);
     w->dirty_since_ns = 0;
     if (!note_closed(self, first_sequence - 1)) {
@@ -71,15 +83,13 @@ static bool rotate(writer *w, uint64_t first_sequence)
         return false;
     }
     close(self->segment_fd);
-    char name[NAME_SIZE_MAX];
+    compact_collect(self);
     journal_file_header header = {.kind = JOURNAL_KIND_LOG,
                                   .number = self->segment_number + 1,
                                   .first_sequence = first_sequence,
                                   .created_us = self->created_us};
     memcpy(header.id, self->id, sizeof header.id);
-    folder_name(name, header.number, "log");
-    self->segment_fd = folder_create(self, name, &header);
-    if (self->segment_fd < 0) {
+    if (!spare_make_segment(self, &header)) {
         writer_fail(self, "make a segment", errno);
         return false;
     }
@@ -89,12 +99,31 @@ static bool rotate(writer *w, uint64_t first_sequence)
     return true;
 }
 
+uint64_t writer_size_of(const journal *self, const batch *b)
+{
+    return b->size + (self->segment_size + b->size < self->segment_extent ? END_SIZE : 0);
+}
+
+bool writer_note_written(journal *self, const batch *b, uint64_t size)
+{
+    if (folder_is_gone(self->segment_fd)) {
+        // Writing works, and keeps nothing: nobody may be promised anything.
+        writer_fail(self, "find its files", ENOLINK);
+        return false;
+    }
+    if (self->segment_extent < self->segment_size + size)
+        self->segment_extent = self->segment_size + size;
+    self->segment_size += b->size;
+    atomic_store_explicit(&self->written_sequence, b->last_sequence, memory_order_seq_cst);
+    return true;
+}
+
 static void write_on(writer *w)
 {
     journal *self = w->self;
     w->in_flight = true;
     bool syncs = writer_io_write(&w->io, self->segment_fd, w->writing->data + w->written,
-                                 w->writing->size - w->written, self->segment_size + w->written,
+                                 w->size - w->written, self->segment_size + w->written,
                                  self->sync_ns == JOURNAL_SYNC_ALWAYS);
     if (syncs) {
         w->syncing = true;
@@ -116,6 +145,8 @@ static void begin_batch(writer *w)
         return;
     w->writing = next;
     w->written = 0;
+    w->size = writer_size_of(self, next);
+    memset(next->data + next->size, 0, w->size - next->size);
     write_on(w);
 }
 
@@ -139,15 +170,10 @@ static void take_write(writer *w)
         return;
     }
     w->written += (uint64_t)w->io.write_result;
-    if (w->written < w->writing->size)
+    if (w->written < w->size)
         return; // it is written on once the sync that was linked to it has come back
-    if (folder_is_gone(self->segment_fd)) {
-        // Writing works, and keeps nothing: nobody may be promised anything.
-        writer_fail(self, "find its files", ENOLINK);
+    if (!writer_note_written(self, w->writing, w->size))
         return;
-    }
-    self->segment_size += w->writing->size;
-    atomic_store_explicit(&self->written_sequence, w->writing->last_sequence, memory_order_release);
     if (w->dirty_since_ns == 0)
         w->dirty_since_ns = clock_now_ns();
     w->writing = NULL;
@@ -193,16 +219,30 @@ static bool is_idle(const writer *w)
            atomic_load(&self->done) == atomic_load(&self->handed);
 }
 
+/// Something is written and will be synced after a while: when by, if nobody has said so yet.
+static void look_at_written(writer *w)
+{
+    const journal *self = w->self;
+    if (w->dirty_since_ns == 0 && !w->syncing &&
+        atomic_load_explicit(&self->written_sequence, memory_order_seq_cst) >
+            atomic_load_explicit(&self->synced_sequence, memory_order_relaxed))
+        w->dirty_since_ns = clock_now_ns();
+}
+
 static void sleep_until(writer *w, uint64_t due_ns)
 {
     journal *self = w->self;
     uint64_t now = due_ns == UINT64_MAX ? 0 : clock_now_ns();
     uint64_t timeout = due_ns == UINT64_MAX ? UINT64_MAX : due_ns > now ? due_ns - now : 0;
     atomic_store_explicit(&self->asleep, true, memory_order_seq_cst);
-    // What was handed over before it could see us asleep.
+    atomic_store_explicit(&self->ticking, due_ns != UINT64_MAX || w->syncing, memory_order_seq_cst);
+    // What was handed over or written before it could see us asleep.
     bool waiting = !w->writing && !w->is_blocked &&
                    atomic_load_explicit(&self->handed, memory_order_seq_cst) !=
                        atomic_load_explicit(&self->done, memory_order_relaxed);
+    uint64_t was_dirty_ns = w->dirty_since_ns;
+    look_at_written(w);
+    waiting = waiting || w->dirty_since_ns != was_dirty_ns;
     if (!waiting && !(atomic_load(&self->stopping) && is_idle(w)))
         writer_io_wait(&w->io, timeout);
     atomic_store_explicit(&self->asleep, false, memory_order_relaxed);
@@ -226,6 +266,7 @@ void *writer_run(void *context)
             write_on(&w);
         else if (!w.writing)
             begin_batch(&w);
+        look_at_written(&w);
         uint64_t due = sync_due_ns(&w);
         if (due != UINT64_MAX && due <= clock_now_ns()) {
             w.syncing = true;
@@ -238,6 +279,9 @@ void *writer_run(void *context)
         }
     }
     writer_io_close(&w.io);
+    if (!atomic_load(&self->failed))
+        end_segment(self);
     compact_finish(self);
+    spare_end(self);
     return NULL;
 }

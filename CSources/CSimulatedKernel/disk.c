@@ -173,10 +173,11 @@ static void lose(simulated_kernel *self, disk_file *file)
     // It was cut, and is whole again.
     if (size > file->size)
         memcpy(file->data + file->size, file->durable + file->size, size - file->size);
+    size_t beginning = first < end ? first + kernel_random(self) % (end - first + 1) : 0;
     for (size_t at = first; at < end && at < size;) {
         size_t next = at / SECTOR * SECTOR + SECTOR;
         next = next < size ? next : size;
-        bool is_kept = how == 1 || (how == 2 && kernel_chance(self, 500000));
+        bool is_kept = (how == 1 && next <= beginning) || (how == 2 && kernel_chance(self, 500000));
         for (; !is_kept && at < next; at++)
             file->data[at] = at < file->durable_size ? file->durable[at] : 0;
         at = next;

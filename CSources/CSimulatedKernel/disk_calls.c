@@ -138,12 +138,24 @@ ssize_t pread(int fd, void *out, size_t size, off_t offset)
     return (ssize_t)taken;
 }
 
+/// The first thread's last call: a beginning of it may be there.
+static void tear(simulated_kernel *self, int fd, const void *data, size_t size, size_t offset)
+{
+    kernel_file *file = fd >= SIMULATED_FD_FIRST ? kernel_file_of(self, fd) : NULL;
+    size_t kept = kernel_random(self) % (size + 1);
+    if (file && file->kind == KERNEL_DISK_FILE && kept > 0)
+        disk_write(file->disk_file, data, kept, offset);
+}
+
 ssize_t pwrite(int fd, const void *data, size_t size, off_t offset)
 {
+    simulated_kernel *self = current;
+    // Killed within it: the others' writes are torn by kernel_tear_writes.
+    if (self && !self->running && !self->dead && self->calls_left == 1)
+        tear(self, fd, data, size, (size_t)offset);
     kernel_file *file = disk_file_at(fd);
     if (!file)
         return REAL(pwrite)(fd, data, size, offset);
-    simulated_kernel *self = current;
     // A signal may cut a large one short; a small one is whole.
     if (size > 512 && kernel_chance(self, self->faults.write_short))
         size = 512 + kernel_random(self) % (size - 512);

@@ -8,6 +8,8 @@ import Yardmaster
 func stopOnSignals(_ scheduler: Scheduler) {
   // A reader of our log that goes away must not end us.
   signal(SIGPIPE, SIG_IGN)
+  // Nor a journal's file that has grown as large as is allowed: the write fails, and is told.
+  signal(SIGXFSZ, SIG_IGN)
   var signals = sigset_t()
   unsafe sigemptyset(&signals)
   unsafe sigaddset(&signals, SIGTERM)

@@ -167,16 +167,16 @@ extension Tables {
 
   /// A message of the frames in a journal's record, one reference.
   func compose(_ recorded: journal_message) -> message_handle {
-    var frames: [message_frame] = unsafe []
-    var data = unsafe recorded.frames
-    for index in unsafe 0..<Int(recorded.frame_count) {
-      let size = unsafe UnsafeRawPointer(recorded.sizes!).loadUnaligned(
-        fromByteOffset: index * 8, as: UInt64.self)
-      unsafe frames.append(message_frame(data: data, size: size))
-      unsafe data = data.map { unsafe $0 + Int(size) }
-    }
-    return unsafe frames.withUnsafeBufferPointer {
-      unsafe message_compose(messages, $0.baseAddress, UInt16($0.count))
+    let count = unsafe Int(recorded.frame_count)
+    return unsafe withUnsafeTemporaryAllocation(of: message_frame.self, capacity: count) { frames in
+      var data = unsafe recorded.frames
+      for index in 0..<count {
+        let size = unsafe UnsafeRawPointer(recorded.sizes!).loadUnaligned(
+          fromByteOffset: index * 8, as: UInt64.self)
+        unsafe frames.initializeElement(at: index, to: message_frame(data: data, size: size))
+        unsafe data = data.map { unsafe $0 + Int(size) }
+      }
+      return unsafe message_compose(messages, frames.baseAddress, UInt16(count))
     }
   }
 

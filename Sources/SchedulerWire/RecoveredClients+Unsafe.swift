@@ -7,6 +7,7 @@
 
 import CBase
 import CJournal
+import Glibc
 
 /// A final reply that waits for its client.
 struct ParkedReply: BitwiseCopyable {
@@ -39,6 +40,9 @@ struct RecoveredClients {
   private(set) var list = [RecoveredClient(origin: ATOM_NONE, isNamed: false)]
   private var bySession: [[UInt8]: UInt32] = [:]
   private var byName: [atom: UInt32] = [:]
+  /// The session that was found last, and whose it is: tasks come in runs.
+  private var lastSession: [UInt8] = []
+  private var lastClient: UInt32 = 0
   private(set) var lostCount = 0
   private(set) var parkedCount = 0
   var retryAt_ns = UInt64.max
@@ -55,12 +59,27 @@ struct RecoveredClients {
     return unsafe Array(bytes[..<end])
   }
 
+  /// Whether `session(of: id)` is the one that was found last.
+  private func isOfLast(_ id: journal_bytes) -> Bool {
+    let size = lastSession.count
+    guard size > 0, unsafe id.size > size, unsafe id.data[size] == UInt8(ascii: "_") else {
+      return false
+    }
+    let rest = unsafe UnsafeBufferPointer(start: id.data + size + 1, count: Int(id.size) - size - 1)
+    return unsafe memcmp(id.data, lastSession, size) == 0
+      && !rest.contains(UInt8(ascii: "_"))
+  }
+
   /// The client of a task of a former life, made when it is new.
   mutating func client(
     _ origin: journal_bytes, id: journal_bytes, _ tables: borrowing Tables
   ) -> UInt32 {
+    if unsafe isOfLast(id) { return lastClient }
     let session = unsafe Self.session(of: id)
-    if let session, let known = bySession[session] { return known }
+    if let session, let known = bySession[session] {
+      (lastSession, lastClient) = (session, known)
+      return known
+    }
     let name = unsafe tables.intern(origin)
     if session == nil, let known = byName[name] {
       unsafe atoms_release(tables.atoms, name)

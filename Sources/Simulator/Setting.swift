@@ -16,7 +16,7 @@ struct JournalSetting {
 
   init(_ dice: inout Dice) {
     sync = dice.pick([.always, .always, .every_ns(5_000_000), .every_ns(50_000_000), .off])
-    segmentSizeMax = dice.pick([0, 1 << 20, 1 << 16, 1 << 13])
+    segmentSizeMax = dice.pick([1 << 20, 1 << 15, 1 << 13, 1 << 12])
     id = (dice.word(), dice.word())
   }
 }

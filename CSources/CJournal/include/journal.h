@@ -6,10 +6,12 @@
 ///     later           journal_released() >= sequence: what the turn sends may leave
 ///     journal_close   everything is written and synced
 ///
-/// The scheduling thread copies records into a batch and never waits for a disk, unless 32 MiB
-/// wait already. A thread of the journal's own writes batch after batch through io_uring (plain
-/// system calls where it is refused) and wakes the scheduling thread; another, now and then,
-/// compacts old segments into a base.
+/// The scheduling thread copies records into a batch. A small one it writes itself, into the page
+/// cache, in microseconds; it never waits for a disk, unless 32 MiB wait already or, in a
+/// twentieth of its time, the kernel makes it. A thread of the journal's own syncs, writes large
+/// batches and all that is to be synced first, through io_uring (plain system calls where it is
+/// refused), and wakes the scheduling thread; another, now and then, compacts old segments into a
+/// base. Segments that are not needed any more are written over.
 ///
 /// After a failed write nothing is released any more: whoever asks gets the reason, and stops.
 /// What has left the process is on the disk or in the kernel's cache in any case.
@@ -79,7 +81,8 @@ void journal_append_message(journal *, journal_type, uint8_t flags, uint32_t tas
                             uint32_t frame_count);
 /// A record whose payload is a name, or nothing.
 void journal_append_name(journal *, journal_type, uint8_t flags, uint32_t task, journal_bytes name);
-/// The end of a turn: hands the batch over if the writer is free. The latest sequence.
+/// The end of a turn: writes the batch, or hands it over if the writer is free. Returns the latest
+/// sequence.
 uint64_t journal_commit(journal *);
 /// What was committed up to this sequence may leave the process.
 uint64_t journal_released(const journal *);

@@ -7,6 +7,7 @@
 ///     NNNNNNNNNNNNNNNN.log     a segment: what was appended; NN... is its number, in hex
 ///     NNNNNNNNNNNNNNNN.base    all that the segments up to that number said, compacted
 ///     *.new                    a file that was not finished; deleted at the next start
+///     *.spare                  a segment that will be written over; deleted at the next start
 ///
 /// A file is a header and records, little-endian, every record at a multiple of 8 bytes:
 ///
@@ -19,6 +20,10 @@
 /// The CRC of a record covers everything behind it up to the end of the padding. Sequence numbers
 /// count up by one through all segments; in a base, from one. A base ends with JOURNAL_END: it is
 /// written whole, synced, and only then renamed into place.
+///
+/// The last segment may be an old one that is written over: behind its records come 32 zeros, then
+/// what stood there, all of it with lower sequence numbers. It is cut off when the segment ends, or
+/// at the next start.
 ///
 /// Tasks are named by number: 0, 1, 2, ... in the order in which they were accepted or refused.
 /// The number is the scheduler's TaskID and stays the same over restarts.
