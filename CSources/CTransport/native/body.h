@@ -333,6 +333,9 @@ void native_handshake_end(native_connection *);
 void native_handshakes_expire(transport *, uint64_t now_ns);
 /// Gives a ROUTER's peer its id. NULL, or a reason to close.
 const char *native_route_add(native_connection *, native_bytes identity);
+/// An engine is connected anew. Without memory nothing is told: its tasks wait until the hub says
+/// that it has gone.
+void native_note_rejoined(transport *, atom);
 /// Engines that are connected anew, as events; what these lend is released by the next turn.
 uint32_t native_gather_rejoined(transport *, transport_event *, uint32_t capacity);
 void native_release_rejoined(transport *);
