@@ -213,6 +213,36 @@ extension TransportTests {
       station.close()
     }
 
+    /// However many lanes they are on: one line a second, and no room taken by each address.
+    @Test(arguments: eachLane) func `of each kind one line is told`(_ setup: Setup) throws {
+      let station = try Station(setup)
+      let began = transport_now_ns()
+      let strangers = 90
+      for _ in 0..<strangers {
+        let stranger = RawPeer(station.endpoint(client))
+        stranger.send(Wire.handshake("PUSH"))
+        #expect(stranger.isClosed(station))
+      }
+      // While there is room for it, another cause has a line of its own.
+      let other = RawPeer(station.endpoint(client))
+      other.send(bytes("GET / HTTP/1.1\r\nHost: x\r\n\r\n"))
+      var lines: [String] = []
+      let counted = { (words: String) -> Int in
+        lines.filter { $0.contains(words) }.reduce(0) { sum, line in
+          let more = line.range(of: " (and ").map { String(line[$0.upperBound...]) } ?? "0"
+          return sum + 1 + (Int(more.prefix { $0.isNumber }) ?? 0)
+        }
+      }
+      let all = pump(station) { () -> Bool? in
+        lines += station.notices()
+        return counted("wrong type") == strangers && counted("HTTP") == 1 ? true : nil
+      }
+      #expect(all == true, "\(lines)")
+      let seconds = Int((transport_now_ns() - began) / 1_000_000_000)
+      #expect(lines.count <= 2 + seconds)
+      station.close()
+    }
+
     @Test(arguments: eachLane) func `a prefix of any length arrives`(_ setup: Setup) throws {
       let station = try Station(setup)
       let peer = Peer(ZMQ_DEALER, identity: "c")

@@ -253,6 +253,14 @@ void native_notice(transport *, uint32_t role, const char *cause, const char *fo
 native_notice_kind *native_notice_due(transport *, uint32_t role, const char *cause);
 void native_notices_expire(transport *, uint64_t now_ns);
 bool native_next_notice(transport *, char *text, size_t text_size);
+/// A line and how many more like it, before it becomes text.
+typedef struct native_told {
+    uint32_t kind, more;
+    const char *text; ///< until the next notice
+} native_told;
+bool native_take_notice(transport *, native_told *);
+/// What another body (a lane) has told, as if it had happened here.
+void native_notice_again(transport *, const native_told *);
 
 /// Whether it is not read.
 static inline bool native_rests(const native_connection *connection)
