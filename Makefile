@@ -20,7 +20,7 @@ tidy: ## format, sizes, wording, unsafe code
 	tools/bootstrap.sh test
 	tools/tidy.py
 
-sanitize: ## the Swift and C tests under AddressSanitizer and ThreadSanitizer
+sanitize: ## the Swift and C tests under AddressSanitizer, ThreadSanitizer and checks of undefined behaviour
 	tools/bootstrap.sh test
 	tools/sanitize.sh
 

@@ -132,7 +132,7 @@ let package = Package(
     tests("CScanTests", ["CScan", "TestSupport"], exclude: ["generate_cases.py", "cases.jsonl"]),
     // Refused system calls and full tables, for the tests alone.
     .target(
-      name: "CTransportSupport", dependencies: ["CBase", "CSodium"],
+      name: "CTransportSupport", dependencies: ["CBase", "CSodium", "CURing"],
       path: "Tests/CTransportSupport",
       cSettings: cStrict),
     tests("CIntakeTests", ["CIntake", "CBase", "CScan", "CSign"]),

@@ -80,8 +80,7 @@ SCRIPT
     echo "$name"
 }
 epoll=$(over epoll --transport native --io epoll)
-# One: what is sent on two lanes has no order, and the suite tells by a probe that all was handled.
-lanes=$(over lanes --transport native --io-threads 1)
+lanes=$(over lanes --transport native --io-threads 2)
 zmq=$(over zmq --transport zmq)
 # The journal's tests name their transports themselves.
 others=$(printf -- '--ignore %s ' Tests/Wire/test_7_journal*.py)

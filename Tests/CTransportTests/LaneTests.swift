@@ -44,8 +44,10 @@ extension TransportTests {
       for round in 0..<12 {
         let peer = RawPeer(station.endpoint(engine))
         peer.send(Wire.handshake(identity: "engine") + Wire.message([bytes("\(round)")]))
-        let hello = try station.next()
-        #expect(hello.peerAtom == name && hello.frames == [bytes("\(round)")])
+        let told = station.gather(round > 0 ? 2 : 1)
+        #expect(told.contains { $0.peerAtom == name && $0.frames == [bytes("\(round)")] })
+        #expect(told.contains { $0.kind == TRANSPORT_REJOINED } == (round > 0))
+        #expect(told.allSatisfy { $0.peerAtom == name })
         if let before {
           #expect(before.isClosed(station))
           let notice = pump(station) { station.notices().first }
@@ -74,12 +76,13 @@ extension TransportTests {
         let peer = Peer(ZMQ_DEALER, identity: "engine")
         peer.connect(station.endpoint(engine))
         for text in (round > 0 ? ["probe"] : []) + (0..<5).map({ "\(round) \($0)" }) {
-          #expect(pump(station) { peer.receive(milliseconds: 5) } == [bytes(text)])
+          let got = pump(station, ignoring: TRANSPORT_REJOINED) { peer.receive(milliseconds: 5) }
+          #expect(got == [bytes(text)])
         }
         peer.close()
         // Until it is known to have gone, what is sent goes where it went.
         let held = station.counters.held
-        let gone = pump(station) { () -> Bool? in
+        let gone = pump(station, ignoring: TRANSPORT_REJOINED) { () -> Bool? in
           send("probe")
           return station.counters.held > held ? true : nil
         }
@@ -207,6 +210,36 @@ extension TransportTests {
       let gone = pump(station) { station.counters.waiting_bytes.0 == 0 ? true : nil }
       #expect(gone == true)
       #expect(station.counters.dropped_peers == 1 && station.counters.paused_clients == 2)
+      station.close()
+    }
+
+    /// However many lanes they are on: one line a second, and no room taken by each address.
+    @Test(arguments: eachLane) func `of each kind one line is told`(_ setup: Setup) throws {
+      let station = try Station(setup)
+      let began = transport_now_ns()
+      let strangers = 90
+      for _ in 0..<strangers {
+        let stranger = RawPeer(station.endpoint(client))
+        stranger.send(Wire.handshake("PUSH"))
+        #expect(stranger.isClosed(station))
+      }
+      // While there is room for it, another cause has a line of its own.
+      let other = RawPeer(station.endpoint(client))
+      other.send(bytes("GET / HTTP/1.1\r\nHost: x\r\n\r\n"))
+      var lines: [String] = []
+      let counted = { (words: String) -> Int in
+        lines.filter { $0.contains(words) }.reduce(0) { sum, line in
+          let more = line.range(of: " (and ").map { String(line[$0.upperBound...]) } ?? "0"
+          return sum + 1 + (Int(more.prefix { $0.isNumber }) ?? 0)
+        }
+      }
+      let all = pump(station) { () -> Bool? in
+        lines += station.notices()
+        return counted("wrong type") == strangers && counted("HTTP") == 1 ? true : nil
+      }
+      #expect(all == true, "\(lines)")
+      let seconds = Int((transport_now_ns() - began) / 1_000_000_000)
+      #expect(lines.count <= 2 + seconds)
       station.close()
     }
 

@@ -46,6 +46,7 @@ class Rig:
             self.cluster.start()
             self.traffic.engine.wait_connected()
             self.traffic.client.wait_connected()
+            self.cluster.cover_lanes(self.running.lanes())
             self.cluster.settle()
             self.cluster.hub.register(self.traffic.uuid)
             self.engine: Engine = self.cluster.add_engine("worker")

@@ -193,7 +193,7 @@ def take_fences(engine):
     return fences
 
 
-NATIVE = ("--transport", "native", "--io-threads", "0")
+NATIVE = ("--transport", "native")
 
 
 def reconnected(rig):

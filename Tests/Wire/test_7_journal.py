@@ -51,6 +51,7 @@ def test_waiting_tasks_run_in_the_next_life(transport, sync):
         assert client.pending() == []
 
 
+@pytest.mark.parametrize("transport", ["zmq", "native", "lanes"])
 def test_a_named_client_needs_to_say_nothing(transport):
     with lives(transport) as cluster:
         engine = cluster.engine(b"engine-a")

@@ -16,10 +16,11 @@ from .peers import Client, Engine, Hub, Seen, Silence
 from .process import PATIENCE_S, Endpoints
 from .wire import Message, Wire
 
-# Probes that settle a scheduler, beside one for each message of the busiest connection (see
-# Cluster.settle), and the most that are sent: a test that floods must await the flood's end
+# Rounds of probes that settle a scheduler, beside one for each message of the busiest connection
+# (see Cluster.settle), and the most that are sent: a test that floods must await the flood's end
 # itself.
 SETTLE_ROUNDS_LEAST = 2
+SETTLE_ROUNDS_OF_LANES = 1
 SETTLE_ROUNDS_MOST = 100
 UNKNOWN_DEPENDENCY = "an-id-that-no-task-ever-had"
 
@@ -34,7 +35,7 @@ class Cluster:
         self.hub = Hub(self.context, endpoints, wire, monitor_hwm)
         self.engines: dict[bytes, Engine] = {}
         self.clients: list[Client] = []
-        self.prober = Client(self.context, endpoints.client, wire)
+        self.probers = [Client(self.context, endpoints.client, wire)]
         self.seen: deque[Seen] = deque()  # monitor messages not yet taken, probes left out
         self._probes: set[str] = set()
         self._started = False
@@ -68,16 +69,17 @@ class Cluster:
         up.
         """
         request = self.hub.accept(engines, patience_s)
-        for client in (self.prober, *self.clients):
+        for client in (*self.probers, *self.clients):
             client.wait_connected(patience_s)
         self._started = True
         deadline = time.monotonic() + patience_s
+        prober = self.probers[0]
         while True:
-            probe = self.send_probe()
+            probe = self._send_probe(prober)
             # A SUB tells what it subscribes to only when its owner looks at it.
-            while not self.prober.socket.poll(1) and time.monotonic() < deadline:
+            while not prober.socket.poll(1) and time.monotonic() < deadline:
                 self.hub.monitor.poll(1)
-            self._await_probe_reply(probe)
+            self._await_probe_reply(prober, probe)
             if self.hub.monitor.poll(50):
                 break
             if time.monotonic() > deadline:
@@ -85,32 +87,50 @@ class Cluster:
         self.settle()
         return request
 
-    def send_probe(self) -> str:
+    def cover_lanes(self, lanes: int) -> None:
+        """One prober on each I/O lane of the scheduler, which `settle` needs: lanes get connections
+        in turn, so as many that follow each other are on all of them. While nobody else connects!
+        """
+        for _ in range(lanes if lanes > 1 else 0):
+            prober = Client(self.context, self.endpoints.client, self.wire)
+            prober.wait_connected()
+            self.probers.append(prober)
+
+    def _send_probe(self, prober: Client) -> str:
         """A task that touches nothing: its dependency is unknown, so it fails at once."""
-        header = self.prober.submit({"after": [UNKNOWN_DEPENDENCY]})
+        header = prober.submit({"after": [UNKNOWN_DEPENDENCY]})
         self._probes.add(header["msg_id"])
         return header["msg_id"]
 
-    def _await_probe_reply(self, probe: str) -> None:
-        message = self.prober.reply(what="the reply to a probe")
+    def _await_probe_reply(self, prober: Client, probe: str) -> None:
+        message = prober.reply(what="the reply to a probe")
         if message.parent_id != probe or message.content.get("ename") != "InvalidDependency":
             raise AssertionError(
                 f"probe {probe} was answered by {message.parent} {message.content}"
             )
 
-    def await_probe(self, probe: str) -> None:
-        self._await_probe_reply(probe)
-        self.read_monitor_until(
-            lambda seen: seen.topic == "outtask" and seen.task == probe, "a probe"
-        )
+    def send_probes(self) -> list[str]:
+        """One by each prober."""
+        return [self._send_probe(prober) for prober in self.probers]
+
+    def await_probes(self, probes: list[str]) -> None:
+        for prober, probe in zip(self.probers, probes):
+            self._await_probe_reply(prober, probe)
+        missing = set(probes)
+        while missing:
+            seen = self._read_monitor("probes")
+            if seen.topic == "outtask":
+                missing.discard(seen.task)
+
+    def _read_monitor(self, what: str) -> Seen:
+        seen = self.hub.seen(what=f"the monitor message of {what}")
+        if seen.task not in self._probes:
+            self.seen.append(seen)
+        return seen
 
     def read_monitor_until(self, wanted, what: str) -> None:
-        while True:
-            seen = self.hub.seen(what=f"the monitor message of {what}")
-            if seen.task not in self._probes:
-                self.seen.append(seen)
-            if wanted(seen):
-                return
+        while not wanted(self._read_monitor(what)):
+            pass
 
     def settle(self) -> None:
         """Returns when the scheduler has handled everything that was sent to it before.
@@ -123,6 +143,11 @@ class Cluster:
         after the one before was answered, and two more for the turn in which the first ones met,
         leave nothing unhandled. The last probe's outtask closes the monitor's list: what the
         events caused stands before it on the same connection.
+
+        With I/O lanes (`cover_lanes`) this holds for each lane and the probes that go through it:
+        the scheduling thread takes a lane's messages in order. What it sends it hands to the lane
+        of the receiver, which may be slower than the lane of a probe: one more round through all
+        of them comes back after all that was handed over before it.
         """
         settle([self])
 
@@ -140,7 +165,7 @@ class Cluster:
         return most
 
     def close(self) -> None:
-        for peer in (*self.engines.values(), *self.clients, self.prober, self.hub):
+        for peer in (*self.engines.values(), *self.clients, *self.probers, self.hub):
             peer.close()
         self.context.term()
 
@@ -148,7 +173,9 @@ class Cluster:
 def settle(clusters: list[Cluster]) -> None:
     """Cluster.settle for several at once, so that they work at the same time."""
     rounds = SETTLE_ROUNDS_LEAST + max(cluster.take_unsettled() for cluster in clusters)
+    if any(len(cluster.probers) > 1 for cluster in clusters):
+        rounds += SETTLE_ROUNDS_OF_LANES
     for _ in range(min(rounds, SETTLE_ROUNDS_MOST)):
-        probes = [cluster.send_probe() for cluster in clusters]
-        for cluster, probe in zip(clusters, probes):
-            cluster.await_probe(probe)
+        probes = [cluster.send_probes() for cluster in clusters]
+        for cluster, sent in zip(clusters, probes):
+            cluster.await_probes(sent)

@@ -48,8 +48,9 @@ class Lives:
         self.hub = Hub(self.context, self.endpoints, self.wire)
         self.peers: list = []
         self.engines: list[Engine] = []
+        carried = {"lanes": ["--transport", "native", "--io-threads", "2"]}
         self.options = [
-            "--transport", transport, "--journal", str(self.folder / "journal"),
+            *carried.get(transport, ["--transport", transport]), "--journal", str(self.folder / "journal"),
             "--journal-sync", sync, "--stranded-after", "1", "--log-level", "debug",
         ]  # fmt: skip
         self.scheduler = None

@@ -15,6 +15,10 @@ from .process import PATIENCE_S, Endpoints
 from .wire import Message, Wire
 
 
+# What a scheduler takes from a connection at once, at least: a larger message counts as several.
+READ_BYTES = 1 << 15
+
+
 class Silence(AssertionError):
     """Something that had to come did not come."""
 
@@ -42,7 +46,7 @@ class Dealer:
         self.socket.set_hwm(0)
         if identity:
             self.socket.identity = identity
-        self.unsettled = 0  # messages sent since the last settle
+        self.unsettled = 0  # messages sent since the last settle; large ones count more
         self._handshakes = self.socket.get_monitor_socket(self.watched)
         if connect:
             self.connect()
@@ -57,7 +61,7 @@ class Dealer:
         recv_monitor_message(self._handshakes)
 
     def send_raw(self, frames: list[bytes]) -> None:
-        self.unsettled += 1
+        self.unsettled += 1 + sum(map(len, frames)) // READ_BYTES
         self.socket.send_multipart(frames)
 
     def close(self) -> None:

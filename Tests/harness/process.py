@@ -140,6 +140,11 @@ class Running:
                 raise AssertionError(f"no log line matches {pattern!r}; the log is:\n{self.log()}")
             time.sleep(0.01)
 
+    def lanes(self) -> int:
+        """How many I/O lanes it runs, by the names of its threads."""
+        names = Path(f"/proc/{self.pid}/task").glob("*/comm")
+        return sum(name.read_text().startswith("io lane ") for name in names)
+
     def cpu_and_memory(self) -> tuple[float, int]:
         """Seconds of CPU used so far and resident bytes."""
         fields = Path(f"/proc/{self.pid}/stat").read_text().rsplit(")", 1)[1].split()

@@ -52,7 +52,8 @@ typedef enum transport_event_kind {
     /// The watched process is gone.
     TRANSPORT_PARENT_GONE = 5,
     /// The engine `peer`, which had been connected, is connected anew: what was sent to it on the
-    /// connection before, or by it, may be lost (native, without `io_threads`).
+    /// connection before, or by it, may be lost; what was not, comes before all that it says to
+    /// what it is sent from now on (native).
     TRANSPORT_REJOINED = 6,
 } transport_event_kind;
 
@@ -276,7 +277,7 @@ void transport_read_departures(const transport *, transport_departures *out);
 bool transport_is_heard(const transport *);
 
 /// Whether a peer of a bound ROUTER role is there under this routing id: 1, or 0. -1: this body
-/// cannot tell (libzmq, I/O threads).
+/// cannot tell (libzmq).
 int32_t transport_is_connected(const transport *, transport_role role, atom peer);
 
 /// CLOCK_MONOTONIC in ns: the clock of all deadlines. Only the daemon's loop calls it.

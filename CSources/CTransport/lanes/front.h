@@ -56,8 +56,15 @@ typedef struct front_parked {
     atom id; ///< counted
 } front_parked;
 
+/// Who has a routing id.
+typedef struct front_place {
+    front_route route; ///< the connection that announced it last; 0: none
+    uint32_t leaving;  ///< those that were replaced and have not LEFT
+    bool known;        ///< somebody had it before, as native/route.c's NATIVE_ROUTE_LEFT
+} front_place;
+
 typedef struct front_routes {
-    front_route *by_atom;
+    front_place *by_atom;
     uint32_t capacity;
     bool rests; ///< as the lanes were told
     uint32_t next_lane;
@@ -97,6 +104,7 @@ front_peer *front_find(front *, uint32_t lane, const lane_record *);
 int front_send(transport *, const transport_send *);
 /// Tells the peer's lane whether to read it.
 void front_pause_peer(transport *, transport_role, atom peer, bool paused);
+bool front_is_connected(const transport *, transport_role, atom peer);
 void front_peers_free(front *);
 
 /// front_gather.c

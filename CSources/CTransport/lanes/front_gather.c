@@ -145,8 +145,8 @@ static void take_counts(front *self, front_lane *each, const lane_counts *now)
 
 static void take_notice(front *self, const lane_record *record)
 {
-    const char *line = (const char *)record->text;
-    native_notice(self->self, record->role, line, "%s", line);
+    native_told told = {record->serial, record->number, (const char *)record->text};
+    native_notice_again(self->self, &told);
     free(record->text);
 }
 

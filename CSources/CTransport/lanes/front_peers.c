@@ -2,8 +2,9 @@
 /// through the native body's hook, by its senders and by hold.c.
 ///
 /// Invariant: an id names the connection that announced it last, on whichever lane; the one before
-/// is dropped, but what it still says is heard until it has LEFT. A DEALER's engines stand in
-/// `engines`, each once.
+/// is dropped, but what it still says is heard until it has LEFT. Only then is an engine said to
+/// have REJOINED: between lanes there is no order, and its answers to what it is asked then must
+/// come after all that it had answered before. A DEALER's engines stand in `engines`, each once.
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,7 +58,7 @@ static bool reserve(void **array, uint32_t *capacity, uint32_t index, size_t ele
 
 static front_route find_route(const front_routes *role, atom id)
 {
-    return id < role->capacity ? role->by_atom[id] : 0;
+    return id < role->capacity ? role->by_atom[id].route : 0;
 }
 
 static void drop(front *self, front_route route, uint32_t serial, const char *reason)
@@ -93,12 +94,27 @@ static const char *give_id(front *self, front_route route, front_peer *peer,
         return NO_MEMORY;
     }
     peer->id = id;
-    front_route old = role->by_atom[id];
-    if (old)
-        drop(self, old, peer_at(self, old)->serial,
+    front_place *place = &role->by_atom[id];
+    if (place->route) {
+        drop(self, place->route, peer_at(self, place->route)->serial,
              "was replaced by a new connection with the same routing id");
-    role->by_atom[id] = route;
+        place->leaving++;
+    }
+    place->route = route;
+    if (peer->role == TRANSPORT_ENGINE && record->count && place->known && !place->leaving)
+        native_note_rejoined(self->self, id);
+    place->known = true;
     return NULL;
+}
+
+/// The connection of one that had this id, or has it.
+static void leave_place(front *self, front_route route, const front_peer *peer)
+{
+    front_place *place = &self->roles[peer->role].by_atom[peer->id];
+    if (place->route == route)
+        place->route = 0;
+    else if (--place->leaving == 0 && place->route && peer->role == TRANSPORT_ENGINE)
+        native_note_rejoined(self->self, peer->id);
 }
 
 static const char *give_turn(front *self, front_route route, front_peer *peer)
@@ -158,9 +174,7 @@ void front_left(front *self, uint32_t index, const lane_record *record)
         return;
     front_route route = route_of(index, record->connection);
     if (is_router(self, peer->role)) {
-        front_route *entry = &self->roles[peer->role].by_atom[peer->id];
-        if (*entry == route)
-            *entry = 0;
+        leave_place(self, route, peer);
         atoms_release(self->self->names, peer->id);
     } else {
         front_route last = self->engines[--self->engine_count];
@@ -207,6 +221,11 @@ static front_route destination(front *self, const transport_send *send)
             return route;
     }
     return 0;
+}
+
+bool front_is_connected(const transport *self, transport_role which, atom peer)
+{
+    return find_route(&front_of(self)->roles[which], peer) != 0;
 }
 
 void front_pause_peer(transport *self, transport_role which, atom peer, bool paused)

@@ -175,16 +175,18 @@ static bool take_orders(lane *self)
 
 static void tell_notices(lane *self)
 {
-    char text[NATIVE_NOTICE_SIZE + 64];
+    native_told told;
     while (self->self.noticed && !lane_pipe_is_full(&self->records)) {
-        if (!native_next_notice(&self->self, text, sizeof text)) {
+        if (!native_take_notice(&self->self, &told)) {
             self->self.noticed = false;
             return;
         }
-        char *line = strdup(text);
+        char *line = strdup(told.text);
         if (line) {
             lane_record *record = lane_pipe_add(&self->records);
             record->kind = LANE_NOTICE;
+            record->serial = told.kind;
+            record->number = told.more;
             record->text = (uint8_t *)line;
         }
     }

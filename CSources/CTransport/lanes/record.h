@@ -46,8 +46,10 @@ typedef struct lane_record {
     uint8_t role;
     uint16_t count;      ///< frames, handles, or bytes of an id
     uint32_t connection; ///< its index on the lane
-    uint32_t serial;     ///< and which of those that had this index
+    /// And which of those that had this index. NOTICE: the line's kind.
+    uint32_t serial;
     /// SEND: the message's handle. GIVE: sends to clients that were gone. MESSAGE: 1 when checked.
+    /// NOTICE: how many more like it.
     uint32_t number;
     union {
         struct {

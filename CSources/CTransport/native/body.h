@@ -254,6 +254,14 @@ void native_notice(transport *, uint32_t role, const char *cause, const char *fo
 native_notice_kind *native_notice_due(transport *, uint32_t role, const char *cause);
 void native_notices_expire(transport *, uint64_t now_ns);
 bool native_next_notice(transport *, char *text, size_t text_size);
+/// A line and how many more like it, before it becomes text.
+typedef struct native_told {
+    uint32_t kind, more;
+    const char *text; ///< until the next notice
+} native_told;
+bool native_take_notice(transport *, native_told *);
+/// What another body (a lane) has told, as if it had happened here.
+void native_notice_again(transport *, const native_told *);
 
 /// Whether it is not read.
 static inline bool native_rests(const native_connection *connection)
@@ -336,6 +344,9 @@ void native_handshake_end(native_connection *);
 void native_handshakes_expire(transport *, uint64_t now_ns);
 /// Gives a ROUTER's peer its id. NULL, or a reason to close.
 const char *native_route_add(native_connection *, native_bytes identity);
+/// An engine is connected anew. Without memory nothing is told: its tasks wait until the hub says
+/// that it has gone.
+void native_note_rejoined(transport *, atom);
 /// Engines that are connected anew, as events; what these lend is released by the next turn.
 uint32_t native_gather_rejoined(transport *, transport_event *, uint32_t capacity);
 void native_release_rejoined(transport *);

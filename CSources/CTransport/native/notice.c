@@ -3,6 +3,7 @@
 ///
 ///     kinds[0..KINDS_MAX)   hash of role and cause | its last line | how many since | when told
 ///     queue                 the kinds whose line is to be told
+/// What a lane has to say becomes a line of the front's: same kinds, and the count goes on there.
 ///
 /// Invariant: a peer can cause any number of lines; of each kind one a second is told, the others
 /// are counted, and the count is told with the next one, or a second later.
@@ -47,19 +48,33 @@ static void tell(transport *self, native_notice_kind *kind, uint64_t now_ns)
     self->noticed = true;
 }
 
-native_notice_kind *native_notice_due(transport *self, uint32_t role, const char *cause)
+/// True when its line is to be told now.
+static bool count_one(transport *self, native_notice_kind *kind)
 {
     native_notices *notices = &native_of(self)->notices;
-    native_notice_kind *kind = kind_of(notices, hash_of(role, cause));
     uint64_t now_ns = transport_now_ns();
     if (!kind->queued && (kind->told_ns == 0 || now_ns - kind->told_ns >= QUIET_NS)) {
         tell(self, kind, now_ns);
-        return kind;
+        return true;
     }
     kind->swallowed++;
     if (kind->told_ns + QUIET_NS < notices->expires_ns)
         notices->expires_ns = kind->told_ns + QUIET_NS;
-    return NULL;
+    return false;
+}
+
+native_notice_kind *native_notice_due(transport *self, uint32_t role, const char *cause)
+{
+    native_notice_kind *kind = kind_of(&native_of(self)->notices, hash_of(role, cause));
+    return count_one(self, kind) ? kind : NULL;
+}
+
+void native_notice_again(transport *self, const native_told *told)
+{
+    native_notice_kind *kind = kind_of(&native_of(self)->notices, told->kind);
+    kind->swallowed += told->more;
+    if (count_one(self, kind))
+        snprintf(kind->text, sizeof kind->text, "%s", told->text);
 }
 
 void native_notice(transport *self, uint32_t role, const char *cause, const char *format, ...)
@@ -92,7 +107,7 @@ void native_notices_expire(transport *self, uint64_t now_ns)
     }
 }
 
-bool native_next_notice(transport *self, char *text, size_t text_size)
+bool native_take_notice(transport *self, native_told *out)
 {
     native_notices *notices = &native_of(self)->notices;
     if (notices->count == 0)
@@ -101,10 +116,19 @@ bool native_next_notice(transport *self, char *text, size_t text_size)
     notices->first = (notices->first + 1) % NATIVE_NOTICES_MAX;
     notices->count--;
     kind->queued = false;
-    if (kind->swallowed > 0)
-        snprintf(text, text_size, "%s (and %u more like it)", kind->text, kind->swallowed);
-    else
-        snprintf(text, text_size, "%s", kind->text);
+    *out = (native_told){kind->hash, kind->swallowed, kind->text};
     kind->swallowed = 0;
+    return true;
+}
+
+bool native_next_notice(transport *self, char *text, size_t text_size)
+{
+    native_told told;
+    if (!native_take_notice(self, &told))
+        return false;
+    if (told.more > 0)
+        snprintf(text, text_size, "%s (and %u more like it)", told.text, told.more);
+    else
+        snprintf(text, text_size, "%s", told.text);
     return true;
 }

@@ -103,9 +103,9 @@ static atom make_id(transport *self, transport_role which)
     }
 }
 
-/// Without memory nothing is told: its tasks wait until the hub says that it has gone.
-static void note_rejoined(transport *self, native_role *role, atom id)
+void native_note_rejoined(transport *self, atom id)
 {
+    native_role *role = &native_of(self)->roles[TRANSPORT_ENGINE];
     if (role->rejoined_count == role->rejoined_capacity) {
         uint32_t capacity = role->rejoined_capacity ? role->rejoined_capacity * 2 : 16;
         atom *rejoined = realloc(role->rejoined, capacity * sizeof *rejoined);
@@ -159,7 +159,7 @@ const char *native_route_add(native_connection *connection, native_bytes identit
         native_connection_close(old, "was replaced by a new connection with the same routing id");
     uint32_t *entry = &body->roles[which].routes[id];
     if (which == TRANSPORT_ENGINE && identity.size && *entry)
-        note_rejoined(self, &body->roles[which], id);
+        native_note_rejoined(self, id);
     *entry = connection->index + 1;
     return NULL;
 }

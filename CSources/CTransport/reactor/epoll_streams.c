@@ -216,7 +216,9 @@ void epoll_streams_serve(epoll_reactor *base)
             self->table.list[kept++] = fd;
     }
     uint32_t added = self->table.listed_count - count;
-    memmove(self->table.list + kept, self->table.list + count, added * sizeof *self->table.list);
+    if (added > 0) // without any, there may be no list
+        memmove(self->table.list + kept, self->table.list + count,
+                added * sizeof *self->table.list);
     self->table.listed_count = kept + added;
 }
 
