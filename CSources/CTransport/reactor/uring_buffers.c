@@ -8,10 +8,11 @@
 
 #include "uring_streams.h"
 
-/// 8 MiB, touched only as far as bytes arrive. More of them let more peers speak in one turn before
-/// the kernel runs dry (-ENOBUFS), and cost cache.
-#define BUFFER_COUNT 256u
-#define BUFFER_SIZE  (32u << 10)
+/// The kernel takes them in turn: a few stay in the cache, many do not; but each peer that speaks in
+/// a turn needs one. So there are few until it runs dry (-ENOBUFS), then twice as many.
+#define BUFFER_COUNT_FIRST 32u
+#define BUFFER_COUNT       256u
+#define BUFFER_SIZE        (32u << 10)
 
 static void return_buffer(uring_streams *self, uint16_t id)
 {
@@ -19,10 +20,21 @@ static void return_buffer(uring_streams *self, uint16_t id)
                           (int)(BUFFER_COUNT - 1), (int)self->returned++);
 }
 
+static void add_buffers(uring_streams *self, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        return_buffer(self, (uint16_t)self->buffer_count++);
+}
+
 void uring_streams_return_buffers(uring_reactor *base)
 {
     uring_streams *self = base->streams;
-    if (!self || self->returned == 0)
+    if (!self)
+        return;
+    if (self->ran_dry && self->buffer_count < BUFFER_COUNT)
+        add_buffers(self, self->buffer_count);
+    self->ran_dry = false;
+    if (self->returned == 0)
         return;
     io_uring_buf_ring_advance(self->ring, (int)self->returned);
     self->returned = 0;
@@ -48,8 +60,7 @@ int uring_buffers_open(uring_reactor *base)
     if (rc < 0)
         return rc;
     io_uring_buf_ring_init(self->ring);
-    for (uint32_t id = 0; id < BUFFER_COUNT; id++)
-        return_buffer(self, (uint16_t)id);
+    add_buffers(self, BUFFER_COUNT_FIRST);
     uring_streams_return_buffers(base);
     return 0;
 }

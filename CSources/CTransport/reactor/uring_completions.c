@@ -26,6 +26,7 @@ static void complete_receive(uring_streams *self, int fd, int32_t result, uint32
         if (stream->open)
             stream_table_list(&self->table, fd);
     }
+    self->ran_dry |= result == -ENOBUFS;
     // No buffers left, or cancelled to pause, or just not yet: armed again when it may be.
     if (result == -ENOBUFS || result == -ECANCELED || result == -EINTR || result == -EAGAIN)
         return;

@@ -27,7 +27,9 @@ struct uring_streams {
     bool shut;
     struct io_uring_buf_ring *ring;
     uint8_t *buffers;
-    uint32_t returned; ///< buffers put into the ring and not yet shown to the kernel
+    uint32_t buffer_count; ///< in use: the kernel's, kept or being told
+    bool ran_dry;          ///< since buffers were last returned
+    uint32_t returned;     ///< buffers put into the ring and not yet shown to the kernel
 };
 
 /// Gives the kernel its buffers. 0 or -errno.
