@@ -52,7 +52,7 @@ void host_log_message(host_bytes *log, const message_frame *frames, uint32_t cou
 /// A message that came in one piece can be relayed as it stood on the wire.
 static void check_wire(const native_block *block)
 {
-    const uint8_t *at = block->wire;
+    const uint8_t *at = block->head.wire;
     const message *head = &block->head;
     for (uint32_t i = 0; at && i < head->frame_count; i++) {
         native_head frame;

@@ -172,7 +172,7 @@ static bool give_back(native_work *self, uint32_t count, bool whole)
     bool right = true;
     for (native_block *block = self->body.roles[TRANSPORT_CLIENT].first; block;
          block = block->next) {
-        right &= block->head.frame_count == self->frame_count && !block->wire != whole;
+        right &= block->head.frame_count == self->frame_count && !block->head.wire != whole;
         count--;
     }
     native_drop_received(&self->transport, TRANSPORT_CLIENT);
