@@ -257,7 +257,7 @@ struct Composer: ~Copyable {
 
   private mutating func header(_ messageType: StaticString) {
     advanceID()
-    // What all messages of a type share comes first: its hash can be kept (Opening).
+    // What all messages of a type share comes first, what changes last.
     writer.beginMap(6)
     writer.key("msg_type")
     writer.string(messageType)

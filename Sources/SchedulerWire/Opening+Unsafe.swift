@@ -2,7 +2,7 @@
 /// are written once; only the message's number and its date change from one to the next.
 ///
 ///     session | <IDS|MSG> | signature | header | parent_header {} | metadata {} |
-///                                       ^ what never changes first, so that its hash is kept
+///               signed in the message itself ^ ... msg_id ..N.. date .......
 
 import CBase
 
