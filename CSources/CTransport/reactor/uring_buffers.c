@@ -8,8 +8,8 @@
 
 #include "uring_streams.h"
 
-/// The kernel takes them in turn: a few stay in the cache, many do not; but each peer that speaks in
-/// a turn needs one. So there are few until it runs dry (-ENOBUFS), then twice as many.
+/// The kernel takes them in turn: a few stay in the cache, many do not; but each peer that speaks
+/// in a turn needs one. So there are few until it runs dry (-ENOBUFS), then twice as many.
 #define BUFFER_COUNT_FIRST 32u
 #define BUFFER_COUNT       256u
 #define BUFFER_SIZE        (32u << 10)
