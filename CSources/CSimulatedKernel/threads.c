@@ -4,6 +4,7 @@
 /// run when it waits, and at some of its calls, each until it waits itself.
 ///
 /// Invariant: while one of the others runs, `running` is it; it never calls the world.
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -158,6 +159,19 @@ void kernel_threads_destroy(simulated_kernel *self)
 
 #if !CALLS_ARE_WATCHED
 
+// AddressSanitizer must see real threads begin: it ends the process at a pthread_detach of one that
+// it does not know. RTLD_NEXT passes it by, since it is part of the executable.
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define REAL_THREAD(name) __interceptor_##name
+extern __typeof__(pthread_create) __interceptor_pthread_create;
+extern __typeof__(pthread_join) __interceptor_pthread_join;
+#endif
+#endif
+#ifndef REAL_THREAD
+#define REAL_THREAD(name) REAL(name)
+#endif
+
 static void begin(unsigned low, unsigned high)
 {
     kernel_thread *self = (kernel_thread *)((uintptr_t)low | (uintptr_t)high << 32);
@@ -170,7 +184,7 @@ int pthread_create(pthread_t *out, const pthread_attr_t *attributes, void *(*bod
                    void *argument)
 {
     if (!current)
-        return REAL(pthread_create)(out, attributes, body, argument);
+        return REAL_THREAD(pthread_create)(out, attributes, body, argument);
     simulated_kernel *self = current;
     uint32_t index = 0;
     while (index < KERNEL_THREADS_MAX && self->threads[index])
@@ -194,7 +208,7 @@ int pthread_create(pthread_t *out, const pthread_attr_t *attributes, void *(*bod
 int pthread_join(pthread_t handle, void **result)
 {
     if (!current)
-        return REAL(pthread_join)(handle, result);
+        return REAL_THREAD(pthread_join)(handle, result);
     simulated_kernel *self = current;
     kernel_thread *thread = (kernel_thread *)handle;
     if (self->running && !thread->ended)
