@@ -10,6 +10,8 @@ import struct
 import sys
 
 A_TASK_MAX = 0.01
+#: Pools and queues grow when a turn is larger than any before, as on a machine that others use.
+GROWTH_MAX = 250
 
 
 def read(path):
@@ -33,7 +35,8 @@ def judge(result_path, counted_path, name):
         counted = json.load(file)
     tasks = result["attached_tasks"]
     each = counted["allocations"] / tasks
-    good = each <= A_TASK_MAX and tasks > 100 and not result["violations"]
+    enough = A_TASK_MAX * tasks + GROWTH_MAX
+    good = counted["allocations"] <= enough and tasks > 10_000 and not result["violations"]
     print(
         f"{'ok  ' if good else 'FAIL'} {name}: {counted['allocations']:,} allocations,"
         f" {counted['frees']:,} frees in {tasks:,} tasks, {each:.4f} a task"
