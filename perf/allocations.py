@@ -10,8 +10,6 @@ import struct
 import sys
 
 A_TASK_MAX = 0.01
-#: Pools and queues grow when a turn is larger than any before, as on a machine that others use.
-GROWTH_MAX = 250
 
 
 def read(path):
@@ -35,8 +33,7 @@ def judge(result_path, counted_path, name):
         counted = json.load(file)
     tasks = result["attached_tasks"]
     each = counted["allocations"] / tasks
-    enough = A_TASK_MAX * tasks + GROWTH_MAX
-    good = counted["allocations"] <= enough and tasks > 100 and not result["violations"]
+    good = each <= A_TASK_MAX and tasks > 100 and not result["violations"]
     print(
         f"{'ok  ' if good else 'FAIL'} {name}: {counted['allocations']:,} allocations,"
         f" {counted['frees']:,} frees in {tasks:,} tasks, {each:.4f} a task"

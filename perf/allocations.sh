@@ -20,7 +20,7 @@ failed=0
 # measure CANDIDATE OPTIONS...
 measure() {
     rm -f "$work/counters"
-    YARDMASTER=$work/counted "$PYTHON" one.py "$@" --warmup-tasks 60000 --seconds 1 \
+    YARDMASTER=$work/counted "$PYTHON" one.py "$@" --warmup-tasks 200000 --seconds 1 \
         --attach "exec '$PYTHON' allocations.py '$work/counters' '$work/counted.json'" \
         >"$work/result.json"
     "$PYTHON" allocations.py --judge "$work/result.json" "$work/counted.json" "$*" || failed=1

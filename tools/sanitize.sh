@@ -17,7 +17,7 @@ readonly pieces=(
     'CBaseTests|CQueueTests|CLoadsTests'
     'CScanTests|CSignTests|CIntakeTests'
     CJournalTests
-    'TransportTests/(Lanes|Rejoins|Peers)/'
+    'TransportTests/(Lanes|Rejoins|Peers|HangUp)/'
     'TransportTests/LaneFloods/'
     'TransportTests/Messages/'
     'TransportTests/(Roles|Turns|NativeCurve|NativeProtocol)/'

@@ -17,7 +17,7 @@
 #define ATOMS_SLOTS_MIN 64u
 
 struct atoms {
-    atoms_view view; // first: the inline function of atoms.h reads it
+    atoms_view view; // first: the inline functions of atoms.h read it
     hash_key key;
     uint32_t *slots;
     uint32_t slot_mask;
@@ -54,14 +54,6 @@ void atoms_destroy(atoms *table)
     free(table->view.entries);
     free(table->slots);
     free(table);
-}
-
-/// The entry of a live atom. Anything else is our own error, never a peer's: it traps.
-static inline atoms_entry *atoms_live(const atoms *table, atom a)
-{
-    if (a == ATOM_NONE || a >= table->view.entry_count || !table->view.entries[a].bytes)
-        __builtin_trap();
-    return &table->view.entries[a];
 }
 
 /// The slot that holds these bytes, or the empty one where they belong.

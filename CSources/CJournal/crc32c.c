@@ -154,8 +154,9 @@ static void prepare(void)
     }
     update = update_plain;
 #if defined(__x86_64__) || defined(__aarch64__)
-    if (of_cpu())
-        update = of_cpu();
+    uint32_t (*best)(uint32_t, const uint8_t *, size_t) = of_cpu();
+    if (best)
+        update = best;
 #endif
 }
 

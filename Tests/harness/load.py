@@ -186,16 +186,16 @@ class Load:
         # none is lost.
         left = len(self.missing())
         deadline = time.monotonic() + 3 * PATIENCE_S
-        while left > 0 and time.monotonic() < deadline:
+        quiet = 0
+        while quiet < 300:
             for _ in range(50):
                 self.turn(submits=False)
             missing = len(self.missing())
+            quiet = 0 if missing else quiet + 50
             if missing < left:
                 left, deadline = missing, time.monotonic() + 3 * PATIENCE_S
-        if left > 0:
-            return
-        for _ in range(300):
-            self.turn(submits=False)
+            if time.monotonic() > deadline:
+                return
         # Every client says something: what was parked for it comes.
         for client in self.clients:
             client.submit()

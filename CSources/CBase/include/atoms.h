@@ -35,7 +35,7 @@ static inline const uint8_t *atoms_bytes(const atoms *, atom, size_t *size);
 /// Atoms alive.
 uint32_t atoms_count(const atoms *);
 
-// What the inline function needs to see of the table: its first members (atoms.c draws them).
+// What the inline functions need to see of the table: its first members (atoms.c draws them).
 typedef struct atoms_entry {
     uint8_t *bytes; ///< NULL when free
     uint64_t hash;  ///< or, when free, the next free atom
@@ -48,12 +48,18 @@ typedef struct atoms_view {
     uint32_t entry_count; ///< entries ever used; entry 0 is ATOM_NONE
 } atoms_view;
 
-static inline const uint8_t *atoms_bytes(const atoms *table, atom a, size_t *size)
+/// The entry of a live atom. Anything else is our own error, never a peer's: it traps.
+static inline atoms_entry *atoms_live(const atoms *table, atom a)
 {
     const atoms_view *view = (const atoms_view *)table;
-    const atoms_entry *entry = view->entries + a;
-    if (a == ATOM_NONE || a >= view->entry_count || !entry->bytes)
+    if (a == ATOM_NONE || a >= view->entry_count || !view->entries[a].bytes)
         __builtin_trap();
+    return &view->entries[a];
+}
+
+static inline const uint8_t *atoms_bytes(const atoms *table, atom a, size_t *size)
+{
+    const atoms_entry *entry = atoms_live(table, a);
     if (size)
         *size = entry->size;
     return entry->bytes;

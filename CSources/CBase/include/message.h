@@ -80,6 +80,7 @@ static inline void message_release(message_table *, message_handle);
 /// or, when there is none left, `dispose` takes it back. Small ones come from a pool. NULL when
 /// memory is short.
 message *message_begin(message_table *, uint16_t count, size_t size, uint8_t **bytes);
+
 /// Frames as they stand on the wire, each with more to come.
 typedef struct message_opening {
     const uint8_t *wire;

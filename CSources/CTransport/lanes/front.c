@@ -308,11 +308,6 @@ static bool body_heard(const transport *self)
     return TRANSPORT_NATIVE_OPS.heard(self);
 }
 
-static int32_t body_connected(const transport *self, transport_role role, atom peer)
-{
-    return front_is_connected(self, role, peer);
-}
-
 const transport_ops TRANSPORT_LANES_OPS = {
     .name = "native, I/O lanes",
     .open = body_open,
@@ -329,6 +324,6 @@ const transport_ops TRANSPORT_LANES_OPS = {
     .endpoint = body_endpoint,
     .departures = body_departures,
     .heard = body_heard,
-    .connected = body_connected,
+    .connected = front_is_connected,
     .next_notice = native_next_notice,
 };

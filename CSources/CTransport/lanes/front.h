@@ -104,7 +104,8 @@ front_peer *front_find(front *, uint32_t lane, const lane_record *);
 int front_send(transport *, const transport_send *);
 /// Tells the peer's lane whether to read it.
 void front_pause_peer(transport *, transport_role, atom peer, bool paused);
-bool front_is_connected(const transport *, transport_role, atom peer);
+/// The op `connected`.
+int32_t front_is_connected(const transport *, transport_role, atom peer);
 void front_peers_free(front *);
 
 /// front_gather.c

@@ -223,7 +223,7 @@ static front_route destination(front *self, const transport_send *send)
     return 0;
 }
 
-bool front_is_connected(const transport *self, transport_role which, atom peer)
+int32_t front_is_connected(const transport *self, transport_role which, atom peer)
 {
     return find_route(&front_of(self)->roles[which], peer) != 0;
 }
