@@ -97,17 +97,13 @@ struct Composer: ~Copyable {
     _ id: UnsafeRawBufferPointer, _ engine: UnsafeRawBufferPointer, _ tables: borrowing Tables
   ) -> message_handle {
     if opening.set(messageCount, date.text) { messageCount += 1 } else { renewOpening() }
-    writer.buffer.removeAll()
-    if unsafe !writer.isJSON || !PackWriter.isPlain(id) || !PackWriter.isPlain(engine) {
-      unsafe destinationContent(id, engine)
-    } else {
-      // The same, without a look at each token: every id comes this way.
-      writer.buffer.append("{\"msg_id\":\"")
-      unsafe writer.buffer.append(id)
-      writer.buffer.append("\",\"engine_id\":\"")
-      unsafe writer.buffer.append(engine)
-      writer.buffer.append("\"}")
-    }
+    begin()
+    writer.beginMap(2)
+    writer.key("msg_id")
+    unsafe writer.string(id)
+    writer.key("engine_id")
+    unsafe writer.string(engine)
+    writer.endMap()
     var frames = unsafe opening.opening
     var content: UnsafeMutablePointer<UInt8>? = nil
     guard
@@ -116,18 +112,6 @@ struct Composer: ~Copyable {
     else { fatalError("out of memory: a message of the scheduler's own") }
     unsafe content!.update(from: writer.buffer.base, count: writer.buffer.count)
     return unsafe adopt(message, tables)
-  }
-
-  private mutating func destinationContent(
-    _ id: UnsafeRawBufferPointer, _ engine: UnsafeRawBufferPointer
-  ) {
-    writer.beginFrame()
-    writer.beginMap(2)
-    writer.key("msg_id")
-    unsafe writer.string(id)
-    writer.key("engine_id")
-    unsafe writer.string(engine)
-    writer.endMap()
   }
 
   /// Signs what is not signed yet.

@@ -41,6 +41,21 @@ struct ByteBuffer: ~Copyable {
     count += bytes.count
   }
 
+  /// `text` between the bytes that stand before and after it: one look at the room for all.
+  @inline(__always)
+  mutating func append(_ before: UInt8, _ text: UnsafeRawBufferPointer, _ after: StaticString) {
+    let more = 1 + text.count + after.utf8CodeUnitCount
+    if count + more > capacity { grow(more) }
+    let at = unsafe UnsafeMutableRawPointer(base + count)
+    unsafe at.storeBytes(of: before, as: UInt8.self)
+    if let source = text.baseAddress {
+      unsafe (at + 1).copyMemory(from: source, byteCount: text.count)
+    }
+    unsafe (at + 1 + text.count).copyMemory(
+      from: after.utf8Start, byteCount: after.utf8CodeUnitCount)
+    count += more
+  }
+
   @inline(__always)
   mutating func append(_ text: StaticString) {
     unsafe append(UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
@@ -59,17 +74,19 @@ struct ByteBuffer: ~Copyable {
 @safe
 struct PackWriter: ~Copyable {
   var buffer = ByteBuffer()
-  let isJSON: Bool
+  private let isJSON: Bool
   private var needsComma = false
 
   init(_ packer: Packer) { isJSON = packer != .msgpack }
 
+  @inline(__always)
   mutating func beginMap(_ entries: Int) {
     separate()
     if isJSON { buffer.append(UInt8(ascii: "{")) } else { container(0x80, 0xde, entries) }
     needsComma = false
   }
 
+  @inline(__always)
   mutating func endMap() {
     if isJSON { buffer.append(UInt8(ascii: "}")) }
     needsComma = true
@@ -87,12 +104,13 @@ struct PackWriter: ~Copyable {
   }
 
   /// A key that needs no escaping.
+  @inline(__always)
   mutating func key(_ name: StaticString) {
     separate()
     if isJSON {
-      buffer.append(UInt8(ascii: "\""))
-      buffer.append(name)
-      buffer.append("\":")
+      unsafe buffer.append(
+        UInt8(ascii: "\""),
+        UnsafeRawBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount), "\":")
     } else {
       stringHead(name.utf8CodeUnitCount)
       buffer.append(name)
@@ -113,12 +131,16 @@ struct PackWriter: ~Copyable {
     unsafe text.withUnsafeBytes { unsafe string($0) }
   }
 
+  @inline(__always)
   mutating func string(_ bytes: UnsafeRawBufferPointer) {
     separate()
     if isJSON {
-      buffer.append(UInt8(ascii: "\""))
-      unsafe escaped(bytes)
-      buffer.append(UInt8(ascii: "\""))
+      // Ids and uuids never need escaping: one pass to see that, one copy.
+      if unsafe scan_is_plain(bytes.baseAddress, bytes.count) {
+        unsafe buffer.append(UInt8(ascii: "\""), bytes, "\"")
+      } else {
+        unsafe escaped(bytes)
+      }
     } else {
       stringHead(bytes.count)
       unsafe buffer.append(bytes)
@@ -134,18 +156,8 @@ struct PackWriter: ~Copyable {
     if isJSON && needsComma { buffer.append(UInt8(ascii: ",")) }
   }
 
-  /// Whether JSON writes these bytes as they are.
-  @inline(__always)
-  static func isPlain(_ bytes: UnsafeRawBufferPointer) -> Bool {
-    unsafe scan_is_plain(bytes.baseAddress, bytes.count)
-  }
-
   private mutating func escaped(_ bytes: UnsafeRawBufferPointer) {
-    // Ids and uuids never need escaping: one pass to see that, one copy.
-    if unsafe Self.isPlain(bytes) {
-      unsafe buffer.append(bytes)
-      return
-    }
+    buffer.append(UInt8(ascii: "\""))
     for scalar in unsafe String(decoding: bytes, as: UTF8.self).unicodeScalars {
       switch scalar {
       case "\"": buffer.append("\\\"")
@@ -158,6 +170,7 @@ struct PackWriter: ~Copyable {
       default: for byte in UTF8.encode(scalar)! { buffer.append(byte) }
       }
     }
+    buffer.append(UInt8(ascii: "\""))
   }
 
   private mutating func hex(_ digit: UInt8) {
