@@ -209,7 +209,7 @@ static bool write_base(compaction *c, uint64_t through)
                                   .created_us = self->created_us};
     memcpy(header.id, self->id, sizeof header.id);
     unlinkat(self->folder_fd, unfinished, 0);
-    c->fd = folder_create(self, unfinished, &header);
+    c->fd = folder_create(self, unfinished, NULL, &header);
     if (c->fd < 0 || lseek(c->fd, JOURNAL_FILE_HEADER, SEEK_SET) < 0)
         return failed(c, "make a base", errno);
     if (!put_all(c))

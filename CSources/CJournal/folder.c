@@ -210,21 +210,26 @@ void folder_unmap(journal_bytes bytes)
         munmap((void *)(uintptr_t)bytes.data, bytes.size);
 }
 
-int folder_create(const journal *self, const char *name, const journal_file_header *header)
+int folder_create(const journal *self, const char *name, const char *spare,
+                  const journal_file_header *header)
 {
-    uint8_t bytes[JOURNAL_FILE_HEADER];
+    uint8_t bytes[JOURNAL_FILE_HEADER + END_SIZE] = {0};
+    size_t size = spare ? sizeof bytes : JOURNAL_FILE_HEADER;
     journal_file_header_write(bytes, header);
-    int fd = openat(self->folder_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    int fd = spare ? openat(self->folder_fd, spare, O_WRONLY | O_CLOEXEC)
+                   : openat(self->folder_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0)
         return -1;
-    ssize_t written = pwrite(fd, bytes, sizeof bytes, 0);
+    ssize_t written = pwrite(fd, bytes, size, 0);
     // A file that a loss of power leaves has its header: without it nobody could say whose records
-    // these are.
-    int rc = written == (ssize_t)sizeof bytes ? fdatasync(fd) : -1;
+    // these are. A spare one is read by nobody until it has its name.
+    int rc = written == (ssize_t)size ? fdatasync(fd) : -1;
+    if (rc == 0 && spare)
+        rc = renameat(self->folder_fd, spare, self->folder_fd, name);
     if (rc == 0)
         rc = fsync(self->folder_fd);
     if (rc != 0) {
-        int error = written >= 0 && written < (ssize_t)sizeof bytes ? ENOSPC : errno;
+        int error = written >= 0 && written < (ssize_t)size ? ENOSPC : errno;
         close(fd);
         errno = error;
         return -1;

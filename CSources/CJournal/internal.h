@@ -167,8 +167,10 @@ void folder_list_free(folder_list *);
 bool folder_map(const journal *, uint64_t number, const char *suffix, journal_bytes *out,
                 journal_error *);
 void folder_unmap(journal_bytes);
-/// A new file with its header; -1 with errno set.
-int folder_create(const journal *, const char *name, const journal_file_header *);
+/// A new file with its header, or, under its name, a spare one (NULL: none) with a header and an
+/// end; -1 with errno set.
+int folder_create(const journal *, const char *name, const char *spare,
+                  const journal_file_header *);
 
 // recover.c
 bool recover(journal *, journal_error *);

@@ -106,7 +106,7 @@ bool journal_start(journal *self, void (*wake)(void *), void *context, journal_e
                                   .created_us = self->created_us};
     memcpy(header.id, self->id, sizeof header.id);
     folder_name(name, header.number, "log");
-    self->segment_fd = folder_create(self, name, &header);
+    self->segment_fd = folder_create(self, name, NULL, &header);
     if (self->segment_fd < 0) {
         folder_complain(error, self->folder, name, "make", errno);
         return false;

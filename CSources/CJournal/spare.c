@@ -6,8 +6,6 @@
 ///
 /// `NNNN.spare` files are of this life: the next start deletes what a crash leaves. The compacting
 /// thread makes them (`compacted_spares`), the writer takes them over when it has ended.
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -36,29 +34,6 @@ void spare_take(journal *self)
     self->compacted_spare_count = 0;
 }
 
-/// As folder_create does, in the place of a spare segment, which is gone then, also when it fails.
-static int reuse(const journal *self, uint64_t spare, const char *name,
-                 const journal_file_header *header)
-{
-    char spare_name[NAME_SIZE_MAX];
-    uint8_t bytes[JOURNAL_FILE_HEADER + END_SIZE] = {0};
-    journal_file_header_write(bytes, header);
-    folder_name(spare_name, spare, "spare");
-    int fd = openat(self->folder_fd, spare_name, O_WRONLY | O_CLOEXEC);
-    // As for a new file; and until it has its name nobody reads it.
-    bool ok = fd >= 0 && pwrite(fd, bytes, sizeof bytes, 0) == (ssize_t)sizeof bytes &&
-              fdatasync(fd) == 0 &&
-              renameat(self->folder_fd, spare_name, self->folder_fd, name) == 0;
-    if (ok && fsync(self->folder_fd) == 0)
-        return fd;
-    int error = errno;
-    if (fd >= 0)
-        close(fd);
-    unlinkat(self->folder_fd, ok ? name : spare_name, 0);
-    errno = error;
-    return -1;
-}
-
 bool spare_make_segment(journal *self, const journal_file_header *header)
 {
     char name[NAME_SIZE_MAX];
@@ -66,13 +41,20 @@ bool spare_make_segment(journal *self, const journal_file_header *header)
     self->segment_extent = JOURNAL_FILE_HEADER;
     self->segment_fd = -1;
     while (self->segment_fd < 0 && self->spare_count > 0) {
-        spare_segment spare = self->spares[--self->spare_count];
-        self->segment_fd = reuse(self, spare.number, name, header);
-        if (self->segment_fd >= 0)
-            self->segment_extent = spare.size;
+        const spare_segment *spare = &self->spares[--self->spare_count];
+        char spare_name[NAME_SIZE_MAX];
+        folder_name(spare_name, spare->number, "spare");
+        self->segment_fd = folder_create(self, name, spare_name, header);
+        if (self->segment_fd >= 0) {
+            self->segment_extent = spare->size;
+        } else {
+            // It is no good, whichever name it has by now.
+            unlinkat(self->folder_fd, spare_name, 0);
+            unlinkat(self->folder_fd, name, 0);
+        }
     }
     if (self->segment_fd < 0)
-        self->segment_fd = folder_create(self, name, header);
+        self->segment_fd = folder_create(self, name, NULL, header);
     return self->segment_fd >= 0;
 }
 

@@ -41,28 +41,29 @@ LANES_INLINE __m512i plus(__m512i a, __m512i b)
     return _mm512_add_epi32(a, b);
 }
 
+LANES_INLINE __m512i parity(__m512i a, __m512i b, __m512i c)
+{
+    return _mm512_ternarylogic_epi32(a, b, c, PARITY);
+}
+
 LANES_INLINE __m512i big_sigma_0(__m512i a)
 {
-    return _mm512_ternarylogic_epi32(_mm512_ror_epi32(a, 2), _mm512_ror_epi32(a, 13),
-                                     _mm512_ror_epi32(a, 22), PARITY);
+    return parity(_mm512_ror_epi32(a, 2), _mm512_ror_epi32(a, 13), _mm512_ror_epi32(a, 22));
 }
 
 LANES_INLINE __m512i big_sigma_1(__m512i e)
 {
-    return _mm512_ternarylogic_epi32(_mm512_ror_epi32(e, 6), _mm512_ror_epi32(e, 11),
-                                     _mm512_ror_epi32(e, 25), PARITY);
+    return parity(_mm512_ror_epi32(e, 6), _mm512_ror_epi32(e, 11), _mm512_ror_epi32(e, 25));
 }
 
 LANES_INLINE __m512i small_sigma_0(__m512i w)
 {
-    return _mm512_ternarylogic_epi32(_mm512_ror_epi32(w, 7), _mm512_ror_epi32(w, 18),
-                                     _mm512_srli_epi32(w, 3), PARITY);
+    return parity(_mm512_ror_epi32(w, 7), _mm512_ror_epi32(w, 18), _mm512_srli_epi32(w, 3));
 }
 
 LANES_INLINE __m512i small_sigma_1(__m512i w)
 {
-    return _mm512_ternarylogic_epi32(_mm512_ror_epi32(w, 17), _mm512_ror_epi32(w, 19),
-                                     _mm512_srli_epi32(w, 10), PARITY);
+    return parity(_mm512_ror_epi32(w, 17), _mm512_ror_epi32(w, 19), _mm512_srli_epi32(w, 10));
 }
 
 /// 16 bytes of messages `first`, + 4, + 8 and + 12.

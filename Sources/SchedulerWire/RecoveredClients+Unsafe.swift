@@ -7,7 +7,6 @@
 
 import CBase
 import CJournal
-import Glibc
 
 /// A final reply that waits for its client.
 struct ParkedReply: BitwiseCopyable {
@@ -52,30 +51,24 @@ struct RecoveredClients {
 
   subscript(index: UInt32) -> RecoveredClient { list[Int(index)] }
 
-  /// `<session>_<pid>` of an id; nil when the id is not of that kind.
-  static func session(of id: journal_bytes) -> [UInt8]? {
+  /// `<session>_<pid>` of an id, where it lies; nil when the id is not of that kind.
+  private static func sessionBytes(of id: journal_bytes) -> UnsafeBufferPointer<UInt8>? {
     let bytes = unsafe UnsafeBufferPointer(start: id.data, count: Int(id.size))
     guard let end = unsafe bytes.lastIndex(of: UInt8(ascii: "_")), end > 0 else { return nil }
-    return unsafe Array(bytes[..<end])
+    return unsafe UnsafeBufferPointer(rebasing: bytes[..<end])
   }
 
-  /// Whether `session(of: id)` is the one that was found last.
-  private func isOfLast(_ id: journal_bytes) -> Bool {
-    let size = lastSession.count
-    guard size > 0, unsafe id.size > size, unsafe id.data[size] == UInt8(ascii: "_") else {
-      return false
-    }
-    let rest = unsafe UnsafeBufferPointer(start: id.data + size + 1, count: Int(id.size) - size - 1)
-    return unsafe memcmp(id.data, lastSession, size) == 0
-      && !rest.contains(UInt8(ascii: "_"))
+  static func session(of id: journal_bytes) -> [UInt8]? {
+    unsafe sessionBytes(of: id).map { unsafe Array($0) }
   }
 
   /// The client of a task of a former life, made when it is new.
   mutating func client(
     _ origin: journal_bytes, id: journal_bytes, _ tables: borrowing Tables
   ) -> UInt32 {
-    if unsafe isOfLast(id) { return lastClient }
-    let session = unsafe Self.session(of: id)
+    let bytes = unsafe Self.sessionBytes(of: id)
+    if let bytes = unsafe bytes, unsafe bytes.elementsEqual(lastSession) { return lastClient }
+    let session = unsafe bytes.map { unsafe Array($0) }
     if let session, let known = bySession[session] {
       (lastSession, lastClient) = (session, known)
       return known

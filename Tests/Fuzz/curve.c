@@ -131,7 +131,7 @@ static void side_make(side *self, bool server, uint64_t seed, fuzz_input metadat
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const uint8_t FLAGS[] = {0, NATIVE_FLAG_MORE, NATIVE_FLAG_COMMAND};
+    static const uint8_t FLAGS[] = {0, FRAME_MORE, FRAME_COMMAND};
     fuzz_input in = {data, size};
     alteration altered = {.stage = fuzz_byte(&in), .how = fuzz_byte(&in)};
     altered.where = fuzz_byte(&in) * 256u;

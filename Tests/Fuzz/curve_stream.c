@@ -47,10 +47,10 @@ static void write_messages(host *from, fuzz_input in, host_bytes *sent)
         bool more = (fuzz_byte(&in) & 1) && count + 1 < FRAMES_MAX;
         fuzz_input plain = fuzz_take(&in, size);
         more &= in.size > 0;
-        uint8_t head[NATIVE_HEAD_SIZE_MAX], sealed[255 * 3 + NATIVE_CURVE_OVERHEAD];
+        uint8_t head[FRAME_HEAD_SIZE_MAX], sealed[255 * 3 + NATIVE_CURVE_OVERHEAD];
         size_t sealed_size = plain.size + NATIVE_CURVE_OVERHEAD;
         size_t head_size = frame_head_write(head, sealed_size, 0);
-        mechanism->ops->seal(mechanism, more ? NATIVE_FLAG_MORE : 0,
+        mechanism->ops->seal(mechanism, more ? FRAME_MORE : 0,
                              (native_bytes){plain.data, plain.size}, sealed);
         host_append(&from->output, head, head_size);
         host_append(&from->output, sealed, sealed_size);

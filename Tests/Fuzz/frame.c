@@ -16,7 +16,7 @@ static int expected(const uint8_t *data, size_t size, native_head *out)
     bool more = data[0] & 1, is_long = data[0] & 2, command = data[0] & 4;
     if (data[0] > 7 || (more && command))
         return -1;
-    out->flags = (uint8_t)((more ? NATIVE_FLAG_MORE : 0) | (command ? NATIVE_FLAG_COMMAND : 0));
+    out->flags = (uint8_t)((more ? FRAME_MORE : 0) | (command ? FRAME_COMMAND : 0));
     out->size = data[1];
     if (!is_long)
         return 2;
@@ -44,10 +44,10 @@ static native_read read_exactly(const uint8_t *data, size_t size, native_head *h
 
 static void check_written(native_head head, const uint8_t *data, size_t used)
 {
-    uint8_t out[NATIVE_HEAD_SIZE_MAX];
+    uint8_t out[FRAME_HEAD_SIZE_MAX];
     native_head again;
     size_t size = frame_head_write(out, head.size, head.flags);
-    FUZZ_REQUIRE(size == (head.size <= NATIVE_SHORT_SIZE_MAX ? 2 : 9), "written as %zu", size);
+    FUZZ_REQUIRE(size == (head.size <= FRAME_SHORT_SIZE_MAX ? 2 : 9), "written as %zu", size);
     native_read read = read_exactly(out, size, &again);
     FUZZ_REQUIRE(read.used == size && again.size == head.size && again.flags == head.flags,
                  "written and read again: size %llu", (unsigned long long)again.size);
@@ -61,7 +61,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         native_head head;
         size_t left = size - at;
         native_read read = {0, NULL};
-        for (size_t i = 0; i <= left && i <= NATIVE_HEAD_SIZE_MAX + 1; i++) {
+        for (size_t i = 0; i <= left && i <= FRAME_HEAD_SIZE_MAX + 1; i++) {
             native_read before = read;
             read = read_exactly(data + at, i, &head);
             FUZZ_REQUIRE(!before.reason || read.reason, "refused before, not with %zu bytes", i);

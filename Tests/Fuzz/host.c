@@ -56,9 +56,9 @@ static void check_wire(const native_block *block)
     const message *head = &block->head;
     for (uint32_t i = 0; at && i < head->frame_count; i++) {
         native_head frame;
-        native_read read = native_head_read(at, NATIVE_HEAD_SIZE_MAX, &frame);
+        native_read read = native_head_read(at, FRAME_HEAD_SIZE_MAX, &frame);
         bool more = i + 1 < head->frame_count;
-        FUZZ_REQUIRE(read.used > 0 && frame.flags == (more ? NATIVE_FLAG_MORE : 0),
+        FUZZ_REQUIRE(read.used > 0 && frame.flags == (more ? FRAME_MORE : 0),
                      "head %u of %u on the wire", i, head->frame_count);
         at += read.used;
         FUZZ_REQUIRE(head->frames[i].data == at && head->frames[i].size == frame.size,

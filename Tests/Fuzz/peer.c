@@ -42,7 +42,7 @@ static void good_handshake(native_socket socket, host_bytes *out)
     host_append(out, greeting, sizeof greeting);
     size_t size = native_command_begin(body, "READY");
     size += native_property_write(body + size, "Socket-Type", TYPE[socket], strlen(TYPE[socket]));
-    uint8_t head[2] = {NATIVE_FLAG_COMMAND, (uint8_t)size};
+    uint8_t head[2] = {FRAME_COMMAND, (uint8_t)size};
     host_append(out, head, sizeof head);
     host_append(out, body, size);
 }

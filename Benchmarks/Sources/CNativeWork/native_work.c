@@ -56,7 +56,7 @@ static bool shake_hands(native_connection *connection, const char *identity)
     size += native_property_write(ready_body + size, "Socket-Type", "DEALER", 6);
     size += native_property_write(ready_body + size, "Identity", identity, strlen(identity));
     size = NATIVE_GREETING_SIZE +
-           write_frame(bytes + NATIVE_GREETING_SIZE, size, ready_body, NATIVE_FLAG_COMMAND);
+           write_frame(bytes + NATIVE_GREETING_SIZE, size, ready_body, FRAME_COMMAND);
     return !native_peer_feed(&connection->peer, (native_bytes){bytes, size}) && connection->ready;
 }
 
@@ -82,12 +82,12 @@ static bool fill_read(native_work *self, const message_frame *frames)
 {
     uint8_t *at = self->read;
     for (uint32_t i = 0; i < self->frame_count; i++) {
-        if (frames[i].size + NATIVE_HEAD_SIZE_MAX > NATIVE_WORK_READ_SIZE - self->message_size)
+        if (frames[i].size + FRAME_HEAD_SIZE_MAX > NATIVE_WORK_READ_SIZE - self->message_size)
             return false;
         bool more = i + 1 < self->frame_count;
         self->frame_sizes[i] = frames[i].size;
         self->message_size += write_frame(at + self->message_size, frames[i].size, frames[i].data,
-                                          more ? NATIVE_FLAG_MORE : 0);
+                                          more ? FRAME_MORE : 0);
     }
     self->read_messages = (uint32_t)(NATIVE_WORK_READ_SIZE / self->message_size);
     for (uint32_t i = 1; i < self->read_messages; i++)
@@ -125,7 +125,7 @@ native_work *native_work_create(const message_frame *frames, uint32_t count)
     self->read = malloc(NATIVE_WORK_READ_SIZE);
     self->frame_count = count;
     self->frame_sizes = calloc(count, sizeof *self->frame_sizes);
-    self->heads = calloc(count, NATIVE_HEAD_SIZE_MAX);
+    self->heads = calloc(count, FRAME_HEAD_SIZE_MAX);
     bool ok = self->transport.names && self->transport.messages && self->body.pool && self->read &&
               self->frame_sizes && self->heads && fill_read(self, frames) &&
               open_role(self, 0, TRANSPORT_CLIENT, "d1c43d07-8f3a4fd5a20d8f7a1d5f4c1e") &&
@@ -255,7 +255,7 @@ bool native_work_read_heads(native_work *self, uint32_t count)
             used = 0;
         // As within a read buffer: more follows.
         native_read read =
-            native_head_read(self->heads + used, self->frame_count * NATIVE_HEAD_SIZE_MAX, &head);
+            native_head_read(self->heads + used, self->frame_count * FRAME_HEAD_SIZE_MAX, &head);
         used += read.used;
         right = !read.reason && head.size == self->frame_sizes[frame];
         frame = frame + 1 < self->frame_count ? frame + 1 : 0;

@@ -8,6 +8,7 @@
 
 #define FRAME_MORE           1u
 #define FRAME_LONG           2u
+#define FRAME_COMMAND        4u
 #define FRAME_HEAD_SIZE_MAX  9u
 #define FRAME_SHORT_SIZE_MAX 255u
 

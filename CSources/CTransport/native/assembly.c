@@ -109,7 +109,7 @@ static bool add_part(native_assembly *self, native_part part)
 /// Whether the frame's body is thrown away unread. Commands are always looked at.
 static bool skips(const native_assembly *self)
 {
-    return self->dropping && !self->sealed && !(self->frame.flags & NATIVE_FLAG_COMMAND);
+    return self->dropping && !self->sealed && !(self->frame.flags & FRAME_COMMAND);
 }
 
 /// What the frame adds to its message: a seal does not count.
@@ -123,7 +123,7 @@ static const char *begin_body(native_assembly *self, const native_mechanism *mec
                               const native_sizes *sizes)
 {
     uint64_t size = size_within(self, mechanism);
-    if (self->frame.flags & NATIVE_FLAG_COMMAND) {
+    if (self->frame.flags & FRAME_COMMAND) {
         if (self->frame.size > NATIVE_COMMAND_SIZE_MAX)
             return "sent a command of 64 KiB or more";
         if (size > sizes->frame_bytes_max)
@@ -147,11 +147,11 @@ static const char *begin_body(native_assembly *self, const native_mechanism *mec
 static native_read take_head(native_assembly *self, const native_mechanism *mechanism,
                              const native_sizes *sizes, native_bytes in)
 {
-    size_t wanted = self->head_size > 0 && (self->head[0] & NATIVE_FLAG_LONG) ? 9 : 2;
+    size_t wanted = self->head_size > 0 && (self->head[0] & FRAME_LONG) ? 9 : 2;
     size_t used = 0;
     while (used < in.size && self->head_size < wanted) {
         self->head[self->head_size++] = in.data[used++];
-        wanted = self->head[0] & NATIVE_FLAG_LONG ? 9 : 2;
+        wanted = self->head[0] & FRAME_LONG ? 9 : 2;
     }
     native_read head = native_head_read(self->head, self->head_size, &self->frame);
     if (!head.reason && head.used > 0) {
@@ -210,7 +210,7 @@ static const char *end_frame(native_assembly *self, native_mechanism *mechanism,
     self->in_body = false;
     uint8_t flags = self->frame.flags;
     if (skips(self)) {
-        if (!(flags & NATIVE_FLAG_MORE))
+        if (!(flags & FRAME_MORE))
             *what = NATIVE_ASSEMBLED_DROPPED;
         return NULL;
     }
@@ -223,7 +223,7 @@ static const char *end_frame(native_assembly *self, native_mechanism *mechanism,
         if (reason)
             return reason;
     }
-    if (flags & NATIVE_FLAG_COMMAND) {
+    if (flags & FRAME_COMMAND) {
         *command = plain;
         *what = NATIVE_ASSEMBLED_COMMAND;
         // Its bytes stay where they are until something is written behind them.
@@ -246,7 +246,7 @@ static const char *end_frame(native_assembly *self, native_mechanism *mechanism,
         if (!add_part(self, part))
             return NO_MEMORY;
     }
-    if (!(flags & NATIVE_FLAG_MORE))
+    if (!(flags & FRAME_MORE))
         *what = self->dropping ? NATIVE_ASSEMBLED_DROPPED : NATIVE_ASSEMBLED_MESSAGE;
     return NULL;
 }

@@ -33,7 +33,7 @@ typedef struct native_assembly {
     uint64_t received;  ///< bytes of the frame's body that are here
     uint64_t taken;     ///< bytes of the message that are kept
     uint64_t announced; ///< bytes of the message's frames so far
-    uint8_t head[NATIVE_HEAD_SIZE_MAX];
+    uint8_t head[FRAME_HEAD_SIZE_MAX];
     uint8_t head_size;
     bool in_body;
     bool is_large; ///< the frame being received lies in the last of `large`

@@ -7,6 +7,7 @@
 ///     notice.c      lines for the log                pressure.c    peers that do not read
 ///     heartbeat.c   peers that promised to speak     resolve.c     host names
 ///     limits.c      what the configuration leaves open
+///     hang_up.c     the orderly end of a role
 ///     and without I/O: codec.c, peer.c, traffic.c, assembly.c, block.c, output.c, null.c,
 ///     curve*.c
 ///
@@ -303,11 +304,12 @@ void native_heartbeats_expire(transport *, uint64_t now_ns);
 /// listen.c
 bool native_listen(transport *, transport_role, transport_error *);
 void native_unlisten(transport *, transport_role);
-/// See transport_hang_up.
-int32_t native_hang_up(transport *, transport_role);
 void native_accepted(void *context, uint64_t tag, int32_t result);
 void native_accept_again(transport *, uint64_t now_ns);
 void native_set_tcp_options(int fd);
+
+/// hang_up.c: see transport_hang_up.
+int32_t native_hang_up(transport *, transport_role);
 
 /// resolve.c: NULL, or why the address cannot be had.
 /// May wait for the resolver. `size` is the address's.

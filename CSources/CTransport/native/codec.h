@@ -20,11 +20,6 @@
 #define NATIVE_GREETING_SIZE       64
 #define NATIVE_GREETING_MINOR_AT   11
 #define NATIVE_MECHANISM_NAME_SIZE 20
-#define NATIVE_FLAG_MORE           FRAME_MORE
-#define NATIVE_FLAG_LONG           FRAME_LONG
-#define NATIVE_FLAG_COMMAND        4u
-#define NATIVE_HEAD_SIZE_MAX       FRAME_HEAD_SIZE_MAX
-#define NATIVE_SHORT_SIZE_MAX      FRAME_SHORT_SIZE_MAX
 /// PING: time to live (2 bytes) and a context of at most 16.
 #define NATIVE_PING_CONTEXT_MAX 16u
 
@@ -53,23 +48,23 @@ static inline native_read native_head_read(const uint8_t *bytes, size_t size, na
     if (size < 2)
         return (native_read){0, NULL};
     uint8_t flags = bytes[0];
-    if (flags & ~(NATIVE_FLAG_MORE | NATIVE_FLAG_LONG | NATIVE_FLAG_COMMAND))
+    if (flags & ~(FRAME_MORE | FRAME_LONG | FRAME_COMMAND))
         return (native_read){0, "sent a frame with reserved flags"};
-    if ((flags & NATIVE_FLAG_COMMAND) && (flags & NATIVE_FLAG_MORE))
+    if ((flags & FRAME_COMMAND) && (flags & FRAME_MORE))
         return (native_read){0, "sent a command with the MORE flag"};
-    out->flags = flags & (uint8_t)~NATIVE_FLAG_LONG;
-    if (!(flags & NATIVE_FLAG_LONG)) {
+    out->flags = flags & (uint8_t)~FRAME_LONG;
+    if (!(flags & FRAME_LONG)) {
         out->size = bytes[1];
         return (native_read){2, NULL};
     }
-    if (size < NATIVE_HEAD_SIZE_MAX)
+    if (size < FRAME_HEAD_SIZE_MAX)
         return (native_read){0, NULL};
     uint64_t value;
     __builtin_memcpy(&value, bytes + 1, sizeof value);
     out->size = __builtin_bswap64(value);
     if (out->size >> 63)
         return (native_read){0, "sent a frame of 2^63 bytes or more"};
-    return (native_read){NATIVE_HEAD_SIZE_MAX, NULL};
+    return (native_read){FRAME_HEAD_SIZE_MAX, NULL};
 }
 
 /// Splits a command's body into name and data. False when its name does not fit.

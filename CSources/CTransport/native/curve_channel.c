@@ -53,8 +53,7 @@ const char *curve_channel_open(curve_channel *self, const uint8_t *body, size_t 
         return "sent a CURVE MESSAGE with reserved flags";
     if (inner == (INNER_MORE | INNER_COMMAND))
         return "sent a command with the MORE flag";
-    *flags = (inner & INNER_MORE ? NATIVE_FLAG_MORE : 0) |
-             (inner & INNER_COMMAND ? NATIVE_FLAG_COMMAND : 0);
+    *flags = (inner & INNER_MORE ? FRAME_MORE : 0) | (inner & INNER_COMMAND ? FRAME_COMMAND : 0);
     *plain = (native_bytes){out + NATIVE_CURVE_OVERHEAD, size - NATIVE_CURVE_OVERHEAD};
     return NULL;
 }
@@ -64,8 +63,8 @@ void curve_channel_seal(curve_channel *self, uint8_t flags, native_bytes plain, 
     uint8_t counter[8], key[crypto_onetimeauth_poly1305_KEYBYTES];
     curve_nonce_write(counter, self->send_nonce++);
     memset(out, 0, SEALED_AT);
-    out[SEALED_AT] = (uint8_t)((flags & NATIVE_FLAG_MORE ? INNER_MORE : 0) |
-                               (flags & NATIVE_FLAG_COMMAND ? INNER_COMMAND : 0));
+    out[SEALED_AT] = (uint8_t)((flags & FRAME_MORE ? INNER_MORE : 0) |
+                               (flags & FRAME_COMMAND ? INNER_COMMAND : 0));
     if (plain.size)
         memcpy(out + NATIVE_CURVE_OVERHEAD, plain.data, plain.size);
     crypto_stream_salsa20_xor(out, out, plain.size + NATIVE_CURVE_OVERHEAD, counter,

@@ -79,8 +79,8 @@ static uint32_t gather_role(transport *self, native_role *role, transport_event 
     uint32_t count = 0;
     while (role->first && count < capacity && !body->stalled) {
         native_block *block = role->first;
-        __builtin_prefetch(block->next,
-                           1); // a turn's messages are more than the nearest cache holds
+        // A turn's messages are more than the nearest cache holds.
+        __builtin_prefetch(block->next, 1);
         if (message_adopt(self->messages, &block->head) == MESSAGE_NONE) {
             body->stalled = true;
             break;

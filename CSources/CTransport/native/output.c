@@ -148,7 +148,7 @@ static bool seal_frame(native_output *self, native_chunks *pool, native_mechanis
 {
     size_t size = body.size + mechanism->ops->seal_overhead;
     // The inner flags say MORE and COMMAND; outside, every sealed frame is a message of its own.
-    uint8_t head[NATIVE_HEAD_SIZE_MAX];
+    uint8_t head[FRAME_HEAD_SIZE_MAX];
     size_t head_size = frame_head_write(head, size, 0);
     uint8_t *out = native_output_reserve(self, pool, head_size + size);
     if (!out)
@@ -164,7 +164,7 @@ bool native_output_frame(native_output *self, native_chunks *pool, message_table
 {
     if (mechanism->ops->seal)
         return seal_frame(self, pool, mechanism, flags, body);
-    uint8_t head[NATIVE_HEAD_SIZE_MAX];
+    uint8_t head[FRAME_HEAD_SIZE_MAX];
     size_t head_size = frame_head_write(head, body.size, flags);
     if (!native_output_copy(self, pool, head, head_size))
         return false;

@@ -105,8 +105,8 @@ static const char *read_metadata(native_peer *self, native_bytes metadata)
 
 static void send_handshake_command(native_peer *self, native_bytes body)
 {
-    uint8_t frame[NATIVE_HEAD_SIZE_MAX + NATIVE_HANDSHAKE_COMMAND_MAX];
-    size_t size = frame_head_write(frame, body.size, NATIVE_FLAG_COMMAND);
+    uint8_t frame[FRAME_HEAD_SIZE_MAX + NATIVE_HANDSHAKE_COMMAND_MAX];
+    size_t size = frame_head_write(frame, body.size, FRAME_COMMAND);
     memcpy(frame + size, body.data, body.size);
     self->host->output(self, (native_bytes){frame, size + body.size});
 }

@@ -50,7 +50,7 @@ static native_bytes frame_of(const native_outgoing *out, uint32_t index)
 
 static uint8_t *write_frame(uint8_t *at, native_bytes body, bool more)
 {
-    at += frame_head_write(at, body.size, more ? NATIVE_FLAG_MORE : 0);
+    at += frame_head_write(at, body.size, more ? FRAME_MORE : 0);
     if (body.size)
         memcpy(at, body.data, body.size);
     return at + body.size;
@@ -89,7 +89,7 @@ static bool queue_frames(native_connection *connection, const native_outgoing *o
     for (uint32_t i = 0; i < out->prefix_count && ok; i++) {
         bool more = i + 1 < out->prefix_count || out->source;
         ok = native_output_frame(&connection->output, chunks, self->messages, mechanism,
-                                 more ? NATIVE_FLAG_MORE : 0, out->prefix[i], MESSAGE_NONE);
+                                 more ? FRAME_MORE : 0, out->prefix[i], MESSAGE_NONE);
     }
     if (!out->source)
         return ok;
@@ -100,7 +100,7 @@ static bool queue_frames(native_connection *connection, const native_outgoing *o
     for (uint32_t i = out->first; i < out->source->frame_count && ok; i++) {
         bool more = i + 1u < out->source->frame_count;
         ok = native_output_frame(&connection->output, chunks, self->messages, mechanism,
-                                 more ? NATIVE_FLAG_MORE : 0, frame_of(out, i), handle);
+                                 more ? FRAME_MORE : 0, frame_of(out, i), handle);
     }
     return ok;
 }
@@ -144,21 +144,15 @@ static bool relay(native_connection *connection, const transport_send *send)
     size_t size = wire.size;
     for (uint32_t i = 0; i < send->prefix_count; i++) {
         prefix[i].data = atoms_bytes(self->names, send->prefix[i], &prefix[i].size);
-        if (prefix[i].size > NATIVE_SHORT_SIZE_MAX)
-            return false;
-        size += 2 + prefix[i].size;
+        size += frame_head_size(prefix[i].size) + prefix[i].size;
     }
     uint8_t *at = size > NATIVE_RELAY_COPY_SIZE_MAX
                       ? NULL
                       : native_output_reserve(&connection->output, &native_of(self)->chunks, size);
     if (!at)
         return false;
-    for (uint32_t i = 0; i < send->prefix_count; i++) {
-        at[0] = NATIVE_FLAG_MORE;
-        at[1] = (uint8_t)prefix[i].size;
-        memcpy(at + 2, prefix[i].data, prefix[i].size);
-        at += 2 + prefix[i].size;
-    }
+    for (uint32_t i = 0; i < send->prefix_count; i++)
+        at = write_frame(at, prefix[i], true);
     memcpy(at, wire.data, wire.size);
     connection->output.messages++;
     self->counters.sent[connection->role]++;
@@ -182,7 +176,7 @@ void native_send_command(native_peer *peer, native_bytes body)
     if (connection->hung_up)
         return;
     if (!native_output_frame(&connection->output, &native_of(self)->chunks, self->messages,
-                             peer->mechanism, NATIVE_FLAG_COMMAND, body, MESSAGE_NONE))
+                             peer->mechanism, FRAME_COMMAND, body, MESSAGE_NONE))
         connection->broken = true;
     native_connection_mark_dirty(connection);
 }

@@ -73,15 +73,14 @@ static native_read feed_fast(native_peer *self, native_bytes in)
         if (read.used == 0)
             return (native_read){0, NULL};
         // Within a message (libzmq's heartbeats) or too large: the assembly sorts that out.
-        if ((head.flags & NATIVE_FLAG_COMMAND) &&
-            (count > 0 || head.size > NATIVE_COMMAND_SIZE_MAX))
+        if ((head.flags & FRAME_COMMAND) && (count > 0 || head.size > NATIVE_COMMAND_SIZE_MAX))
             return (native_read){0, NULL};
         if (head.size > self->link->sizes.frame_bytes_max)
             return (native_read){0, "sent a frame larger than allowed"};
         at += read.used;
         if (head.size > in.size - at)
             return (native_read){0, NULL};
-        if (head.flags & NATIVE_FLAG_COMMAND) {
+        if (head.flags & FRAME_COMMAND) {
             native_bytes body = {in.data + at, (size_t)head.size};
             return (native_read){at + body.size, take_command(self, body)};
         }
@@ -89,7 +88,7 @@ static native_read feed_fast(native_peer *self, native_bytes in)
             return (native_read){0, NULL};
         frames[count++] = (message_frame){in.data + at, head.size};
         at += (size_t)head.size;
-        if (!(head.flags & NATIVE_FLAG_MORE))
+        if (!(head.flags & FRAME_MORE))
             break;
     }
     if (at > self->link->sizes.message_bytes_max)
