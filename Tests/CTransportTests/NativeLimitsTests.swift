@@ -49,6 +49,39 @@ private func flood(
 
 extension TransportTests {
   @Suite struct NativeLimits {
+    /// A turn is a part of what many have sent, and they come in turn.
+    @Test(arguments: eachAlone) func `who sends a lot takes turns with the others`(_ setup: Setup)
+      throws
+    {
+      let station = try Station(setup)
+      let peers = try (0..<6).map { try rawJoined(station, client, "\($0)").peer }
+      let body = [UInt8](repeating: 7, count: 600)
+      var next = [Int](repeating: 0, count: peers.count)
+      var largest = 0
+      for round in 1...12 {
+        for (peer, first) in zip(peers, next) {
+          peer.send((first..<150 * round).flatMap { Wire.message([bytes("\($0)"), body]) })
+        }
+        largest = 0
+        var turn = 0
+        while next.contains(where: { $0 < 150 * round }) {
+          turn += 1
+          let events = station.turn(within: 5_000_000_000, capacity: 4_096)
+          largest = max(largest, events.count)
+          for event in events {
+            let peer = Int(String(decoding: event.peer, as: UTF8.self))!
+            #expect(event.frames[0] == bytes("\(next[peer])"))
+            next[peer] += 1
+          }
+          station.releaseMessages()
+          let all = next.allSatisfy { $0 > 150 * (round - 1) }
+          try #require(!events.isEmpty && (turn < peers.count || all), "turn \(turn): \(next)")
+        }
+      }
+      #expect(largest <= 600, "of 900 messages in the end")
+      station.close()
+    }
+
     @Test(arguments: eachNative) func `an end that comes with the last bytes is seen`(
       _ setup: Setup
     ) throws {

@@ -269,7 +269,7 @@ static void *run(void *context)
         tell_notices(self);
         tell_counts(self);
         publish(self);
-        native_streams(mine)->gate(mine->reactor, lane_pipe_is_full(&self->records));
+        native_receive_more(mine, !lane_pipe_is_full(&self->records));
     }
     mine->ops->close(mine, self->linger_ns);
     lane_tell_done(self);

@@ -292,6 +292,7 @@ native_block *native_assembly_build(native_assembly *self)
     uint8_t *at = native_block_bytes(block);
     for (uint32_t i = 0; i < self->part_count; i++) {
         native_part part = self->parts[i];
+        block->head.bytes += part.size;
         if (part.large) {
             const uint8_t *data = self->large[part.large - 1].data + part.offset;
             block->head.frames[i] = (message_frame){data, part.size};

@@ -218,6 +218,7 @@ typedef struct native_body {
     bool tell_subscribed;
     uint64_t published_bytes; ///< for the monitor, that somebody listened to
     bool stalled;             ///< the table of handles was full
+    int32_t mean_bytes;       ///< of a message, lately
     native_curve_keys *curve; ///< NULL: mechanism NULL
     transport_pool *pool;
     native_chunks chunks;
@@ -397,4 +398,6 @@ void native_send_command(native_peer *, native_bytes body);
 const char *native_queue_message(native_peer *, native_block *);
 bool native_has_events(const transport *);
 uint32_t native_gather(transport *, transport_event *, uint32_t capacity);
+/// Once a turn: whether the reactor receives in the next one; about a turn's worth, then.
+void native_receive_more(transport *, bool more);
 void native_drop_received(transport *, transport_role);

@@ -1,9 +1,31 @@
-/// gather.c: received messages, queued by role in order of arrival, made into events. Called by
-/// traffic.c (as native_host) and by the turn.
+/// gather.c: received messages, queued by role in order of arrival, made into events; how
+/// much a turn receives. Called by traffic.c (as native_host) and by the turn.
 ///
 /// Invariant: a block is in one role's queue, or it was adopted and is an event's. While messages
 /// wait that did not fit, the reactor's gate is shut: the queues cannot grow without bound.
 #include "body.h"
+
+/// A turn is about this many messages. More of them save system calls, and lose more than that in the
+/// cache: what comes, what is made of it and what is sent are several times the bytes received.
+#define TURN_MESSAGES 128u
+/// A message's share in the mean: one in this many.
+#define MEAN_WEIGHT 64
+
+void native_receive_more(transport *self, bool more)
+{
+    uint64_t bytes = TURN_MESSAGES * (uint64_t)native_of(self)->mean_bytes;
+    if (bytes < REACTOR_ALLOWED_FIRST)
+        bytes = REACTOR_ALLOWED_FIRST;
+    if (bytes > REACTOR_ALLOWED_MAX)
+        bytes = REACTOR_ALLOWED_MAX;
+    native_streams(self)->allow(self->reactor, more ? (uint32_t)bytes : 0);
+}
+
+static void note_size(native_body *body, uint64_t bytes)
+{
+    int64_t size = bytes < REACTOR_ALLOWED_MAX ? (int64_t)bytes : REACTOR_ALLOWED_MAX;
+    body->mean_bytes += (int32_t)((size - body->mean_bytes) / MEAN_WEIGHT);
+}
 
 const char *native_queue_message(native_peer *peer, native_block *block)
 {
@@ -19,6 +41,7 @@ const char *native_queue_message(native_peer *peer, native_block *block)
         return NULL;
     }
     block->head.role = connection->role;
+    note_size(native_of(self), block->head.bytes);
     if (hooks && hooks->message)
         return hooks->message(connection, block);
     block->head.origin = connection->id;
@@ -123,6 +146,6 @@ uint32_t native_gather(transport *self, transport_event *events, uint32_t capaci
         events[count++] =
             (transport_event){.kind = TRANSPORT_SUBSCRIBED, .role = TRANSPORT_MONITOR};
     }
-    native_streams(self)->gate(self->reactor, has_messages(body));
+    native_receive_more(self, !has_messages(body));
     return count;
 }

@@ -186,7 +186,7 @@ static void body_close(transport *self, uint64_t linger_ns)
     native_body *body = native_of(self);
     uint64_t now_ns = transport_now_ns();
     native_flush(self);
-    native_streams(self)->gate(self->reactor, false);
+    native_receive_more(self, true);
     if (linger_ns > 0)
         run_until(self, linger_ns < UINT64_MAX - now_ns ? now_ns + linger_ns : UINT64_MAX,
                   is_unsent);

@@ -10,14 +10,15 @@
 #include "epoll_internal.h"
 #include "stream_table.h"
 
-/// Shared by all streams, and small enough to stay in the cache.
+/// Shared by all streams, and small enough to stay in the cache. No stream brings more in one wait.
 #define RECEIVE_BUFFER_SIZE (128u << 10)
 
 struct epoll_streams {
     const reactor_sink *sink;
     stream_table table;  ///< listed: ready
     uint32_t idle_count; ///< of these, paused or resting
-    bool shut;
+    uint64_t received;   ///< bytes, in this wait
+    uint32_t allowed;    ///< bytes, in one wait; 0: the gate is shut
     uint8_t buffer[RECEIVE_BUFFER_SIZE];
 };
 
@@ -33,6 +34,7 @@ static int start(reactor *base, const reactor_sink *sink)
     if (!self->streams)
         return -ENOMEM;
     self->streams->sink = sink;
+    self->streams->allowed = REACTOR_ALLOWED_FIRST;
     return 0;
 }
 
@@ -112,9 +114,9 @@ static int32_t send_stream(reactor *base, int fd, const struct msghdr *header)
     return -EINPROGRESS;
 }
 
-static void gate(reactor *base, bool shut)
+static void allow(reactor *base, uint32_t bytes)
 {
-    streams_of(base)->shut = shut;
+    streams_of(base)->allowed = bytes;
 }
 
 void epoll_streams_note(epoll_reactor *self, int fd, uint32_t events)
@@ -135,7 +137,7 @@ void epoll_streams_note(epoll_reactor *self, int fd, uint32_t events)
 bool epoll_streams_ready(const epoll_reactor *self)
 {
     const epoll_streams *streams = self->streams;
-    return streams && streams->table.listed_count > streams->idle_count && !streams->shut;
+    return streams && streams->table.listed_count > streams->idle_count && streams->allowed > 0;
 }
 
 static bool is_alive(const epoll_streams *self, int fd, uint32_t serial)
@@ -167,59 +169,62 @@ static bool accept_some(epoll_streams *self, int fd)
 static bool receive_some(epoll_streams *self, int fd)
 {
     uint32_t serial = self->table.by_fd[fd].serial;
-    uint64_t tag = self->table.by_fd[fd].tag;
-    for (uint32_t taken = 0; taken < REACTOR_STREAM_BUDGET;) {
-        ssize_t size = recv(fd, self->buffer, sizeof self->buffer, 0);
-        if (size < 0 && errno == EINTR)
-            continue;
-        if (size < 0 && errno == EAGAIN)
-            return false;
-        self->table.by_fd[fd].ended = size <= 0;
-        int32_t result = size >= 0 ? (int32_t)size : -errno;
-        self->sink->received(self->sink->context, tag, self->buffer, result);
-        if (size <= 0 || !is_alive(self, fd, serial))
-            return false;
-        // A stream that gave less than it was asked for is empty. Its end makes a new edge, unless
-        // it came with these bytes.
-        if ((size_t)size < sizeof self->buffer && !self->table.by_fd[fd].hung_up)
-            return false;
-        taken += (uint32_t)size;
-        if (self->table.by_fd[fd].paused)
-            break;
-    }
-    return true;
+    ssize_t size;
+    do
+        size = recv(fd, self->buffer, sizeof self->buffer, 0);
+    while (size < 0 && errno == EINTR);
+    if (size < 0 && errno == EAGAIN)
+        return false;
+    self->table.by_fd[fd].ended = size <= 0;
+    int32_t result = size >= 0 ? (int32_t)size : -errno;
+    self->sink->received(self->sink->context, self->table.by_fd[fd].tag, self->buffer, result);
+    if (size <= 0 || !is_alive(self, fd, serial))
+        return false;
+    self->received += (uint64_t)size;
+    // A stream that gave less than it was asked for is empty. Its end makes a new edge, unless it
+    // came with these bytes.
+    return (size_t)size == sizeof self->buffer || self->table.by_fd[fd].hung_up;
+}
+
+/// True when it is to be looked at again.
+static bool serve_one(epoll_streams *self, int fd)
+{
+    reactor_stream *stream = &self->table.by_fd[fd];
+    if (!stream->open || stream->ended)
+        return false;
+    bool idle = stream->paused || stream->resting;
+    uint32_t serial = stream->serial;
+    bool more = true;
+    if (!idle && (stream->listens || self->allowed > 0))
+        more = stream->listens ? accept_some(self, fd) : receive_some(self, fd);
+    stream = &self->table.by_fd[fd]; // accepting may have moved the table
+    // The fd's number may meanwhile name a stream that was listed anew: look at it again.
+    more |= stream->open && stream->serial != serial;
+    self->idle_count += more && (stream->paused || stream->resting);
+    return more;
 }
 
 void epoll_streams_serve(epoll_reactor *base)
 {
     epoll_streams *self = base->streams;
-    uint32_t count = self->table.listed_count, kept = 0;
+    stream_table *table = &self->table;
+    uint32_t count = table->listed_count, kept = 0, served = 0, allowed = self->allowed;
     self->idle_count = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        int fd = self->table.list[i];
-        reactor_stream *stream = &self->table.by_fd[fd];
-        bool more = false;
-        if (stream->open && !stream->ended) {
-            bool idle = stream->paused || stream->resting;
-            uint32_t serial = stream->serial;
-            if (idle || (self->shut && !stream->listens))
-                more = true;
-            else
-                more = stream->listens ? accept_some(self, fd) : receive_some(self, fd);
-            stream = &self->table.by_fd[fd]; // accepting may have moved the table
-            // The fd's number may meanwhile name a stream that was listed anew: look at it again.
-            more |= stream->open && stream->serial != serial;
-            self->idle_count += more && (stream->paused || stream->resting);
-        }
-        stream->listed = more;
+    self->received = 0;
+    for (; served < count && (self->received < allowed || allowed == 0); served++) {
+        int fd = table->list[served];
+        bool more = serve_one(self, fd);
+        table->by_fd[fd].listed = more;
         if (more)
-            self->table.list[kept++] = fd;
+            table->list[kept++] = fd;
     }
-    uint32_t added = self->table.listed_count - count;
-    if (added > 0) // without any, there may be no list
-        memmove(self->table.list + kept, self->table.list + count,
-                added * sizeof *self->table.list);
-    self->table.listed_count = kept + added;
+    table->listed_count -= served - kept;
+    if (table->listed_count > kept) // without any, there may be no list
+        memmove(table->list + kept, table->list + served,
+                (table->listed_count - kept) * sizeof *table->list);
+    // Who was not served comes first the next time.
+    if (served < count)
+        stream_table_rotate(table, kept);
 }
 
 void epoll_streams_destroy(epoll_reactor *base)
@@ -239,5 +244,5 @@ const reactor_stream_ops EPOLL_STREAM_OPS = {
     .pause = pause_stream,
     .send = send_stream,
     .close = close_stream,
-    .gate = gate,
+    .allow = allow,
 };

@@ -35,6 +35,8 @@ typedef struct stream_table {
 /// A new stream on `fd`, not listed by this. 0 or -ENOMEM.
 int stream_table_add(stream_table *, int fd, uint64_t tag, bool listens);
 void stream_table_free(stream_table *);
+/// The first `count` of the list become its last.
+void stream_table_rotate(stream_table *, uint32_t count);
 
 static inline void stream_table_list(stream_table *self, int fd)
 {

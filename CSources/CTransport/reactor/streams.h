@@ -14,8 +14,9 @@
 
 #include "reactor.h"
 
-/// What one stream may bring in one wait before the others have had their turn.
-#define REACTOR_STREAM_BUDGET (256u << 10)
+/// What is allowed before the first `allow`, and the most that is of use.
+#define REACTOR_ALLOWED_FIRST (128u << 10)
+#define REACTOR_ALLOWED_MAX   (4u << 20)
 /// Connections accepted from one listener in one wait.
 #define REACTOR_ACCEPTS_MAX 256
 
@@ -48,6 +49,7 @@ struct reactor_stream_ops {
     int32_t (*send)(reactor *, int fd, const struct msghdr *header);
     /// True: closed. False: `closed` will be called; nothing else will.
     bool (*close)(reactor *, int fd);
-    /// Shut: nothing is received, on any stream (the caller has its hands full).
-    void (*gate)(reactor *, bool shut);
+    /// What all streams together bring in one wait, about, from now on. 0: the gate is shut, nothing
+    /// is received on any stream (the caller has its hands full).
+    void (*allow)(reactor *, uint32_t bytes);
 };

@@ -1,29 +1,50 @@
 /// uring_buffers.c: the ring of provided buffers that streams receive into, and what was received
 /// while the gate was shut. Called by uring_streams.c and by uring.c's wait.
 ///
-/// Invariant: a buffer is the kernel's, or in `kept`, or being told to the sink.
+/// The kernel fills all that it has before any of it is looked at. So it has about as many as take
+/// what is allowed in one wait: few when peers send a lot, many when many send a little. When they
+/// are full it says so (-ENOBUFS), and the rest comes with the next wait.
+///
+/// Invariant: a buffer is spare, the kernel's, in `kept`, or being told to the sink.
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 
 #include "uring_streams.h"
 
-/// The kernel takes them in turn, so few of them stay in the cache and many do not; but each peer
-/// that speaks in a turn needs one. There are few until it runs dry (-ENOBUFS), then twice as many.
-#define BUFFER_COUNT_FIRST 32u
-#define BUFFER_COUNT       256u
-#define BUFFER_SIZE        (32u << 10)
+#define BUFFER_SIZE      (16u << 10)
+#define BUFFER_COUNT_MIN 8u
+/// A receive's share in the mean: one in this many.
+#define MEAN_WEIGHT 16u
+
+static void give(uring_streams *self, uint16_t id)
+{
+    io_uring_buf_ring_add(self->ring, self->buffers + (size_t)id * BUFFER_SIZE, BUFFER_SIZE, id,
+                          (int)(URING_BUFFER_COUNT - 1), (int)self->returned++);
+}
+
+/// How many take what is allowed, each filled as they were lately.
+static uint32_t wanted(const uring_streams *self)
+{
+    uint32_t count = self->allowed / (self->mean_bytes + 1);
+    if (count < BUFFER_COUNT_MIN)
+        return BUFFER_COUNT_MIN;
+    return count < URING_BUFFER_COUNT ? count : URING_BUFFER_COUNT;
+}
 
 static void return_buffer(uring_streams *self, uint16_t id)
 {
-    io_uring_buf_ring_add(self->ring, self->buffers + (size_t)id * BUFFER_SIZE, BUFFER_SIZE, id,
-                          (int)(BUFFER_COUNT - 1), (int)self->returned++);
+    // Twice as many as wanted, or it would go to and fro.
+    if (URING_BUFFER_COUNT - self->spare_count > 2 * wanted(self))
+        self->spare[self->spare_count++] = id;
+    else
+        give(self, id);
 }
 
-static void add_buffers(uring_streams *self, uint32_t count)
+static void give_spare(uring_streams *self, uint32_t count)
 {
-    for (uint32_t i = 0; i < count; i++)
-        return_buffer(self, (uint16_t)self->buffer_count++);
+    while (self->spare_count > URING_BUFFER_COUNT - count)
+        give(self, self->spare[--self->spare_count]);
 }
 
 void uring_streams_return_buffers(uring_reactor *base)
@@ -31,8 +52,8 @@ void uring_streams_return_buffers(uring_reactor *base)
     uring_streams *self = base->streams;
     if (!self)
         return;
-    if (self->ran_dry && self->buffer_count < BUFFER_COUNT)
-        add_buffers(self, self->buffer_count);
+    if (self->ran_dry)
+        give_spare(self, wanted(self));
     self->ran_dry = false;
     if (self->returned == 0)
         return;
@@ -49,18 +70,22 @@ static void *map(size_t size)
 int uring_buffers_open(uring_reactor *base)
 {
     uring_streams *self = base->streams;
-    self->ring = map(BUFFER_COUNT * sizeof(struct io_uring_buf));
-    self->buffers = map((size_t)BUFFER_COUNT * BUFFER_SIZE);
+    self->ring = map(URING_BUFFER_COUNT * sizeof(struct io_uring_buf));
+    self->buffers = map((size_t)URING_BUFFER_COUNT * BUFFER_SIZE);
     if (!self->ring || !self->buffers)
         return -ENOMEM;
     struct io_uring_buf_reg registration = {.ring_addr = (uint64_t)(uintptr_t)self->ring,
-                                            .ring_entries = BUFFER_COUNT,
+                                            .ring_entries = URING_BUFFER_COUNT,
                                             .bgid = URING_BUFFER_GROUP};
     int rc = io_uring_register_buf_ring(&base->ring, &registration, 0);
     if (rc < 0)
         return rc;
     io_uring_buf_ring_init(self->ring);
-    add_buffers(self, BUFFER_COUNT_FIRST);
+    self->allowed = REACTOR_ALLOWED_FIRST;
+    self->mean_bytes = BUFFER_SIZE;
+    for (uint32_t id = URING_BUFFER_COUNT; id > 0; id--)
+        self->spare[self->spare_count++] = (uint16_t)(id - 1);
+    give_spare(self, BUFFER_COUNT_MIN);
     uring_streams_return_buffers(base);
     return 0;
 }
@@ -68,9 +93,9 @@ int uring_buffers_open(uring_reactor *base)
 void uring_buffers_close(uring_streams *self)
 {
     if (self->ring)
-        munmap(self->ring, BUFFER_COUNT * sizeof(struct io_uring_buf));
+        munmap(self->ring, URING_BUFFER_COUNT * sizeof(struct io_uring_buf));
     if (self->buffers)
-        munmap(self->buffers, (size_t)BUFFER_COUNT * BUFFER_SIZE);
+        munmap(self->buffers, (size_t)URING_BUFFER_COUNT * BUFFER_SIZE);
     free(self->kept);
 }
 
@@ -87,6 +112,8 @@ void uring_buffers_tell(uring_streams *self, int fd, int32_t result, uint32_t fl
     if (stream->open && !stream->ended) {
         const uint8_t *data = has_buffer ? self->buffers + (size_t)id * BUFFER_SIZE : NULL;
         stream->ended = result <= 0;
+        if (result > 0)
+            self->mean_bytes += (uint32_t)result / MEAN_WEIGHT - self->mean_bytes / MEAN_WEIGHT;
         self->sink->received(self->sink->context, stream->tag, data, result);
     }
     if (has_buffer)
@@ -96,7 +123,7 @@ void uring_buffers_tell(uring_streams *self, int fd, int32_t result, uint32_t fl
 bool uring_buffers_keep(uring_streams *self, int fd, int32_t result, uint32_t flags)
 {
     if (self->kept_count == self->kept_capacity) {
-        uint32_t capacity = self->kept_capacity ? self->kept_capacity * 2 : BUFFER_COUNT;
+        uint32_t capacity = self->kept_capacity ? self->kept_capacity * 2 : URING_BUFFER_COUNT;
         kept_receive *kept = realloc(self->kept, capacity * sizeof *kept);
         if (!kept)
             return false;

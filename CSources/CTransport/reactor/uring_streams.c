@@ -129,9 +129,12 @@ static int32_t send_stream(reactor *base, int fd, const struct msghdr *header)
     return -EINPROGRESS;
 }
 
-static void gate(reactor *base, bool shut)
+static void allow(reactor *base, uint32_t bytes)
 {
-    streams_of(base)->shut = shut;
+    uring_streams *self = streams_of(base);
+    self->shut = bytes == 0;
+    if (bytes > 0)
+        self->allowed = bytes;
 }
 
 static bool arm_one(uring_reactor *base, int fd)
@@ -161,13 +164,15 @@ void uring_streams_arm(uring_reactor *base)
     // With the gate shut the buffers may all be in `kept`: arming would only bring -ENOBUFS again.
     if (!self || (self->shut && self->kept_count > 0))
         return;
-    while (self->table.listed_count > 0) {
-        int fd = self->table.list[self->table.listed_count - 1];
-        if (!arm_one(base, fd))
-            return;
-        self->table.by_fd[fd].listed = false;
-        self->table.listed_count--;
-    }
+    stream_table *table = &self->table;
+    uint32_t armed = 0;
+    // Whose receive ran dry first had the last buffers: the others come before it.
+    stream_table_rotate(table, 1);
+    while (armed < table->listed_count && arm_one(base, table->list[armed]))
+        table->by_fd[table->list[armed++]].listed = false;
+    table->listed_count -= armed;
+    if (table->listed_count > 0)
+        memmove(table->list, table->list + armed, table->listed_count * sizeof *table->list);
 }
 
 static bool is_in_kernel(const uring_streams *self)
@@ -239,5 +244,5 @@ const reactor_stream_ops URING_STREAM_OPS = {
     .pause = pause_stream,
     .send = send_stream,
     .close = close_stream,
-    .gate = gate,
+    .allow = allow,
 };

@@ -4,6 +4,7 @@
 #include "uring_internal.h"
 
 #define URING_BUFFER_GROUP 1
+#define URING_BUFFER_COUNT 256u
 
 typedef enum uring_operation {
     URING_OPERATION_ACCEPT = 1,
@@ -24,12 +25,15 @@ struct uring_streams {
     stream_table table; ///< listed: unarmed
     kept_receive *kept; ///< received while the gate was shut
     uint32_t kept_count, kept_capacity;
-    bool shut;
+    bool shut;        ///< the gate
+    uint32_t allowed; ///< bytes in one wait
     struct io_uring_buf_ring *ring;
     uint8_t *buffers;
-    uint32_t buffer_count; ///< in use: the kernel's, kept or being told
-    bool ran_dry;          ///< since buffers were last returned
-    uint32_t returned;     ///< buffers put into the ring and not yet shown to the kernel
+    uint16_t spare[URING_BUFFER_COUNT]; ///< buffers that the kernel does not have to fill
+    uint32_t spare_count;
+    uint32_t mean_bytes; ///< of a receive, lately
+    uint32_t returned;   ///< buffers put into the ring and not yet shown to the kernel
+    bool ran_dry;        ///< since buffers were last returned
 };
 
 /// Gives the kernel its buffers. 0 or -errno.
