@@ -5,8 +5,8 @@
 /// wait that did not fit, the reactor's gate is shut: the queues cannot grow without bound.
 #include "body.h"
 
-/// A turn is about this many messages. More of them save system calls, and lose more than that in the
-/// cache: what comes, what is made of it and what is sent are several times the bytes received.
+/// A turn is about this many messages. More of them save system calls, and lose more than that in
+/// the cache: what comes, what is made of it and what is sent are several times the bytes received.
 #define TURN_MESSAGES 128u
 /// A message's share in the mean: one in this many.
 #define MEAN_WEIGHT 64

@@ -49,7 +49,7 @@ struct reactor_stream_ops {
     int32_t (*send)(reactor *, int fd, const struct msghdr *header);
     /// True: closed. False: `closed` will be called; nothing else will.
     bool (*close)(reactor *, int fd);
-    /// What all streams together bring in one wait, about, from now on. 0: the gate is shut, nothing
-    /// is received on any stream (the caller has its hands full).
+    /// What all streams together bring in one wait, about, from now on. 0: the gate is shut, and
+    /// nothing is received on any stream (the caller has its hands full).
     void (*allow)(reactor *, uint32_t bytes);
 };
