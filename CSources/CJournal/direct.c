@@ -13,8 +13,9 @@
 #include "clock.h"
 #include "internal.h"
 
-/// More than the records of a turn of common messages (perf/journal.py, 1,024 in flight: 0.67 of the
-/// rate without a journal; with 256 KiB, which many turns exceed, 0.59). The copy takes 0.2 ms.
+/// More than the records of a turn of common messages (perf/journal.py, 1,024 in flight: 0.67 of
+/// the rate without a journal; with 256 KiB, which many turns exceed, 0.59). So much is copied in
+/// 0.2 ms.
 #define DIRECT_SIZE_MAX (1u << 20)
 /// A write that takes longer has waited: the kernel holds writers back, or the disk is asked.
 #define SLOW_NS 1000000u
