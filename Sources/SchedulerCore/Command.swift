@@ -41,7 +41,8 @@ public struct Command: BitwiseCopyable, Sendable {
     case deliver
     /// The scheduler fails the task: make the reply for `reason`; `message` is the driver's.
     case fail
-    /// `reply` was consumed by a retry or an unmet dependency (see `outcome`): release it.
+    /// `reply` was consumed by a retry or an unmet dependency (see `outcome`): release it. The core
+    /// keeps the message.
     case retire
     /// `engine` went away with the task, which has retries left and is tried elsewhere.
     case lose

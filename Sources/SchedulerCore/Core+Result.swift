@@ -29,6 +29,7 @@ extension SchedulerCore {
       var command = Command(.retire)
       command.outcome = event.outcome
       command.task = event.task
+      command.message = live[slot].message
       command.reply = event.message
       command.engine = event.engine
       commands.storage.append(command)

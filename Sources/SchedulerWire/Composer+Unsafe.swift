@@ -64,9 +64,9 @@ struct ErrorReply {
 struct Composer: ~Copyable {
   let options: SessionOptions
   let signer: Signer
-  private var writer: PackWriter
+  var writer: PackWriter
   /// `<session>_<pid>_` and the number of the latest message.
-  private var idText: [UInt8]
+  private(set) var idText: [UInt8]
   private let idPrefixCount: Int
   private let session: [UInt8]
   private let username: [UInt8]
@@ -111,7 +111,7 @@ struct Composer: ~Copyable {
         tables.messages, &frames, writer.buffer.count, &content)
     else { fatalError("out of memory: a message of the scheduler's own") }
     unsafe content!.update(from: writer.buffer.base, count: writer.buffer.count)
-    return unsafe adopt(message, tables)
+    return unsafe adopt(message, signature: 2, tables)
   }
 
   /// Signs what is not signed yet.
@@ -222,7 +222,7 @@ struct Composer: ~Copyable {
 
   // MARK: building
 
-  private mutating func begin() {
+  mutating func begin() {
     writer.buffer.removeAll()
     ends.removeAll(keepingCapacity: true)
     writer.beginFrame()
@@ -260,7 +260,7 @@ struct Composer: ~Copyable {
   }
 
   /// Counts up in `idText`, without allocating.
-  private mutating func advanceID() {
+  mutating func advanceID() {
     idText.removeSubrange(idPrefixCount...)
     var rest = messageCount
     repeat {
@@ -297,16 +297,16 @@ struct Composer: ~Copyable {
       unsafe at += size
       start = ends[index]
     }
-    let handle = unsafe adopt(message, tables)
+    let handle = unsafe adopt(message, signature: leading + 1, tables)
     signAll()
     return handle
   }
 
-  /// Its last four frames are for `signAll` to sign, into the one before them.
-  private mutating func adopt(
-    _ message: UnsafeMutablePointer<message>, _ tables: borrowing Tables
+  /// Four frames are for `signAll` to sign, into the one before them.
+  mutating func adopt(
+    _ message: UnsafeMutablePointer<message>, signature: Int, _ tables: borrowing Tables
   ) -> message_handle {
-    let frames = unsafe message.pointee.frames! + Int(message.pointee.frame_count) - 5
+    let frames = unsafe message.pointee.frames! + signature
     // signer_part and message_frame are the same pair of pointer and size.
     unsafe unsigned.append(
       signer_job(

@@ -15,6 +15,7 @@ extension Exchange {
       case .fail: fail(command)
       case .retire:
         if journal.isOn { recordReturn(command) }
+        tables.noteAnswer(command.message.value, staysAway: !retriesAnywhere)
         spent.append(command.reply.value)
       case .lose: if journal.isOn { recordReturn(command) }
       case .discard: discard(command)
@@ -35,11 +36,21 @@ extension Exchange {
     let message = unsafe message_get(tables.messages, command.message.value)!
     unsafe outbox.append(
       transport_send(
-        TRANSPORT_ENGINE, to: command.engine.value, command.message.value,
+        TRANSPORT_ENGINE, to: command.engine.value, messageToGive(command.message.value),
         prefix: (message.pointee.origin, 0, 0), prefixCount: 1, tag: command.task.value))
 
     if journal.isOn { recordAssignment(command) }
     tellAssignment(command.message.value, command.engine)
+  }
+
+  /// A task's message for an engine: as it came, or, because engines refuse a signature that they
+  /// have seen, without a word, signed anew if it may be one that had it before.
+  private mutating func messageToGive(_ message: message_handle) -> message_handle {
+    guard tables.noteGift(message),
+      let again = composer.signedAnew(message, Int(tables.note(of: message).delimiter), tables)
+    else { return message }
+    spent.append(again)
+    return again
   }
 
   mutating func tellAssignment(_ message: message_handle, _ engineName: EngineName) {

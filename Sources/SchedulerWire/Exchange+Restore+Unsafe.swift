@@ -138,7 +138,7 @@ extension Exchange {
     unsafe tables.note(
       handle,
       MessageNote(
-        idOffset: found.id_at, idSize: found.id_size, delimiter: found.delimiter,
+        idOffset: found.id_at, idSize: found.id_size, delimiter: found.delimiter, mayBeKnown: true,
         recovered: state.clients.client(recorded.name, id: recorded.id, tables)))
     if unsafe task.accepted_sequence > journal.found.sent_sequence {
       unsafe outbox.append(

@@ -82,6 +82,7 @@ public struct Exchange: ~Copyable {
   var limitNotices = DropCounter()
   var backlog: Backlog
   let dependenciesMax: UInt64
+  let retriesAnywhere: Bool
   var tally = ExchangeReport()
   /// Atoms whose reference is kept because they named an engine.
   var isEngineName: [Bool] = []
@@ -113,6 +114,7 @@ public struct Exchange: ~Copyable {
     self.intake = intake
     self.laneIntakes = laneIntakes
     core = SchedulerCore(options.core)
+    retriesAnywhere = options.core.retryAnywhere
     backlog = Backlog(options.transport.limits)
     dependenciesMax = options.transport.limits.dependencies
     drops = Array(repeating: DropCounter(), count: DropReason.allCases.count)

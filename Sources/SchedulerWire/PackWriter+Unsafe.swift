@@ -148,6 +148,33 @@ struct PackWriter: ~Copyable {
     needsComma = true
   }
 
+  /// How many entries the map at the start of `text` has (JSON: none or some), and what follows
+  /// its head. nil: there is none, or it cannot take more.
+  func mapHead(_ text: UnsafeRawBufferPointer) -> (entries: Int, rest: UnsafeRawBufferPointer)? {
+    func behind(_ count: Int) -> UnsafeRawBufferPointer {
+      unsafe UnsafeRawBufferPointer(rebasing: text[count...])
+    }
+    guard isJSON else {
+      guard let first = unsafe text.first else { return nil }
+      if first & 0xf0 == 0x80 { return unsafe (Int(first & 15), behind(1)) }
+      guard first == 0xde, text.count >= 3 else { return nil }
+      let entries = unsafe Int(text[1]) << 8 | Int(text[2])
+      return entries < 0xfff0 ? unsafe (entries, behind(3)) : nil
+    }
+    func isSpace(_ byte: UInt8) -> Bool { [0x20, 0x09, 0x0a, 0x0d].contains(byte) }
+    guard let start = unsafe text.firstIndex(where: { !isSpace($0) }),
+      unsafe text[start] == UInt8(ascii: "{"),
+      let next = unsafe text[(start + 1)...].firstIndex(where: { !isSpace($0) })
+    else { return nil }
+    return unsafe (text[next] == UInt8(ascii: "}") ? 0 : 1, behind(next))
+  }
+
+  /// What `mapHead` has split off, behind entries that were written meanwhile.
+  mutating func append(_ rest: UnsafeRawBufferPointer, ofMapWith entries: Int) {
+    if entries > 0 { separate() }
+    unsafe buffer.append(rest)
+  }
+
   /// Forgets separators: the next value starts a frame of its own.
   mutating func beginFrame() { needsComma = false }
 

@@ -10,6 +10,10 @@ struct MessageNote: BitwiseCopyable {
   var idSize: UInt16 = 0
   /// Frames before `<IDS|MSG>`.
   var delimiter: UInt16 = 0
+  /// An engine has it, and has not answered.
+  var isOut = false
+  /// It may be given to an engine that had it before.
+  var mayBeKnown = false
   /// Its client, when it was accepted in a former life (`RecoveredClients`); 0: this life.
   var recovered: UInt32 = 0
 }
@@ -75,6 +79,20 @@ struct Tables: ~Copyable {
       notes += Array(repeating: MessageNote(), count: max(64, index + 1 - notes.count))
     }
     notes[index] = note
+  }
+
+  /// Notes that an engine gets the message; true when it may have had it before.
+  mutating func noteGift(_ handle: message_handle) -> Bool {
+    let index = Int(handle & Self.indexMask)
+    if notes[index].isOut { notes[index].mayBeKnown = true }
+    notes[index].isOut = true
+    return notes[index].mayBeKnown
+  }
+
+  /// Notes that its engine has answered. `staysAway`: it will not get the message again.
+  mutating func noteAnswer(_ handle: message_handle, staysAway: Bool) {
+    let index = Int(handle & Self.indexMask)
+    if staysAway { notes[index].isOut = false }
   }
 
   func note(of handle: message_handle) -> MessageNote { notes[Int(handle & Self.indexMask)] }

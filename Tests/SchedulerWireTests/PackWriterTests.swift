@@ -41,6 +41,44 @@ private func example(_ writer: inout PackWriter) {
     #expect(bytes == expected)
   }
 
+  /// A map with one more entry in front, or nil.
+  private func widened(_ packer: Packer, _ map: [UInt8]) -> [UInt8]? {
+    var isMap = true
+    let bytes = map.withUnsafeBytes { map in
+      packed(packer) { writer in
+        guard let (entries, rest) = writer.mapHead(map) else {
+          isMap = false
+          return
+        }
+        writer.beginMap(entries + 1)
+        writer.key("k")
+        writer.string("v")
+        writer.append(rest, ofMapWith: entries)
+      }
+    }
+    return isMap ? bytes : nil
+  }
+
+  @Test(arguments: [
+    ("{}", #"{"k":"v"}"#), (" { } ", #"{"k":"v"} "#), (#"{"a": {}}"#, #"{"k":"v","a": {}}"#),
+    ("\n{\t\"a\":1 }", #"{"k":"v","a":1 }"#), ("", nil), ("[]", nil), ("null", nil), ("{", nil),
+    ("{ ", nil),
+  ])
+  func aMapOfJSONTakesAnotherEntry(_ map: String, _ wanted: String?) {
+    #expect(widened(.json, Array(map.utf8)) == wanted.map { Array($0.utf8) })
+  }
+
+  @Test func aMapOfMsgpackTakesAnotherEntry() {
+    let entry: [UInt8] = [0xa1, 0x6b, 0xa1, 0x76]
+    #expect(widened(.msgpack, [0x80]) == [0x81] + entry)
+    #expect(widened(.msgpack, [0x8e, 1, 2]) == [0x8f] + entry + [1, 2])
+    #expect(widened(.msgpack, [0x8f, 1, 2]) == [0xde, 0, 16] + entry + [1, 2])
+    #expect(widened(.msgpack, [0xde, 1, 255, 7]) == [0xde, 2, 0] + entry + [7])
+    for none in [[], [0xde, 0], [0xde, 255, 255], [0x90], [0xdf, 0, 0, 0, 0], [0xc0]] as [[UInt8]] {
+      #expect(widened(.msgpack, none) == nil, "\(none)")
+    }
+  }
+
   @Test(arguments: [0, 31, 32, 255, 256, 65_535, 65_536])
   func msgpackStringsOfEverySize(_ size: Int) {
     let text = String(repeating: "z", count: size)

@@ -108,6 +108,42 @@ def test_a_task_that_an_engine_has_forgotten_runs_again(transport):
         assert client.reply().parent_id == msg_id
 
 
+@pytest.mark.parametrize("packer", ["json", "msgpack"])
+@pytest.mark.parametrize("parent", [None, {"msg_id": "of-a-task", "more": {}}])
+def test_what_is_sent_again_is_signed_anew(transport, packer, parent):
+    """Sessions drop a signature that they have seen; all but the parent_header is as it was."""
+    with lives(transport, "5", packer) as cluster:
+        engine = cluster.engine(b"engine-a")
+        cluster.start()
+        client = cluster.client(identity=b"client")
+        buffers = [b"b" * 20_000, b"", b"c"]
+        sent = cluster.wire.message(
+            "apply_request", {"a": 1}, parent, {"after": []}, buffers=buffers
+        )
+        client.send_raw(sent)
+        first = task_of(engine)
+        cluster.see("tracktask", first.msg_id)
+        assert [first.message.idents[1:], first.message.frames] == [[], sent]
+        signatures, parents = {first.message.frames[1]}, []
+        for life in range(2, 4):
+            cluster.kill()
+            cluster.start()
+            task = task_of(engine)
+            again = task.message
+            signatures.add(again.frames[1])
+            assert len(signatures) == life and again.faults == []
+            same = [0, 2, *range(4, len(sent))]
+            assert [again.frames[at] for at in same] == [sent[at] for at in same]
+            assert again.idents == [b"client"]
+            parents.append({**again.parent})
+            for name in ("resent", "date"):
+                assert again.parent.pop(name)
+            assert again.parent == (parent or {})
+        assert parents[0] != parents[1]
+        engine.answer(task)
+        assert client.reply().parent_id == first.msg_id
+
+
 def test_an_engine_that_answers_no_fence_has_its_time(transport):
     with lives(transport) as cluster:
         engine = cluster.engine(b"engine-a")

@@ -40,10 +40,10 @@ class WatchfulEngine(Engine):
 class Lives:
     """One journal, one set of addresses, a hub and peers that outlive schedulers."""
 
-    def __init__(self, transport: str, sync: str = "5"):
+    def __init__(self, transport: str, sync: str = "5", packer: str = "json"):
         self.folder = new_folder()
         self.endpoints: Endpoints = tcp_endpoints()
-        self.wire = Wire()
+        self.wire = Wire(packer=packer)
         self.context = zmq.Context()
         self.hub = Hub(self.context, self.endpoints, self.wire)
         self.peers: list = []
@@ -52,6 +52,7 @@ class Lives:
         self.options = [
             *carried.get(transport, ["--transport", transport]), "--journal", str(self.folder / "journal"),
             "--journal-sync", sync, "--stranded-after", "1", "--log-level", "debug",
+            "--packer", packer,
         ]  # fmt: skip
         self.scheduler = None
         self.seen: list[tuple[str, str]] = []

@@ -15,6 +15,8 @@ final class Engine {
   /// It answers a fence, once it has answered all it got before; by this time.
   private let answersFences: Bool
   private var answered_ns: UInt64 = 0
+  /// As a session remembers them (`digest_history`): what bears one of them is not looked at.
+  private var signatures: Set<[UInt8]> = []
 
   init(_ world: World, number: Int, isFresh: Bool) {
     self.world = world
@@ -77,12 +79,28 @@ final class Engine {
       if !socket.isTainted { world.broken(.relay, "engine \(uuid) got an unsigned message") }
       return
     }
+    guard world.session.key.isEmpty || signatures.insert(task.all[1]).inserted else {
+      hasLostWork = true
+      if !socket.isTainted {
+        world.broken(.relay, "engine \(uuid) got task \(plan.number) with a signature it has seen")
+      }
+      return
+    }
     let isClean = !socket.isTainted && !world.clients[plan.client].socket.isTainted
-    if isClean && task.all != plan.frames {
+    if isClean && !isRelayed(task, of: plan) {
       world.broken(.relay, "engine \(uuid) got task \(plan.number) with other frames")
     }
     plan.arrivals += 1
     run(plan, task)
+  }
+
+  /// As its client sent it; what an engine may have had before says so in its parent_header.
+  private func isRelayed(_ task: Opened, of plan: TaskPlan) -> Bool {
+    if task.all == plan.frames { return true }
+    guard field("resent", in: task.parent) != nil else { return false }
+    let same = task.all.indices.filter { $0 != 1 && $0 != 3 }
+    return task.all.count == plan.frames.count
+      && same.allSatisfy { task.all[$0] == plan.frames[$0] }
   }
 
   private func answerFence(_ fence: Opened) {

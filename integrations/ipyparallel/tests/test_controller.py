@@ -210,6 +210,29 @@ def test_a_killed_scheduler_is_said_and_started_again(controller):
 
 
 @ipp.interactive
+def third_time(path):
+    with open(path, "a+") as file:
+        file.write("x")
+        file.seek(0)
+        count = len(file.read())
+    if count < 3:
+        raise ValueError(f"number {count}")
+    return count
+
+
+def test_an_engine_runs_again_what_it_had_before(controller, request):
+    """Its session drops what bears a signature that it has seen: sent again as it was, the task would
+    wait for ever."""
+    if not request.config.getoption("--binary"):
+        pytest.skip("the double does not retry")
+    controller.start(IPP_SESSION_KEY=KEY, config="c.Yardmaster.args = ['--retry-anywhere']\n")
+    view = controller.client().load_balanced_view()
+    view.retries = 2
+    count = controller.folder / "count"
+    assert view.apply_async(third_time, str(count)).get(timeout=60) == 3
+
+
+@ipp.interactive
 def slowly(x):
     import time
 

@@ -1,0 +1,59 @@
+/// A message that an engine may have had, signed anew.
+///
+/// A session remembers the signatures it has seen and drops a message that bears one of them
+/// (jupyter_client's `digest_history`). A task that is sent again as it is, to an engine that got
+/// it before and whose answer was lost, would be run by nobody.
+
+import CBase
+import CSign
+
+extension Composer {
+  /// A copy of a client's message with two more entries in its parent_header, "resent" (an id of
+  /// this scheduler's) and "date", which make its signature another one: engines read nothing
+  /// there. Signed by `signAll`, until when it must live. nil: nothing is signed here, or the
+  /// parent_header is no map that can take more.
+  ///
+  /// - Parameter delimiter: the frames before `<IDS|MSG>`.
+  mutating func signedAnew(
+    _ original: message_handle, _ delimiter: Int, _ tables: borrowing Tables
+  ) -> message_handle? {
+    guard signer.size > 0 else { return nil }
+    let source = unsafe message_get(tables.messages, original)!
+    let count = Int(unsafe source.pointee.frame_count)
+    let parent = delimiter + 3
+    guard unsafe writeParent(source.pointee.frames[parent]) else { return nil }
+    var size = 0
+    for index in 0..<count { unsafe size += Int(source.pointee.frames[index].size) }
+    size += writer.buffer.count - Int(unsafe source.pointee.frames[parent].size)
+    var bytes: UnsafeMutablePointer<UInt8>? = nil
+    guard
+      let message = unsafe message_begin(tables.messages, UInt16(count), size, &bytes)
+    else { fatalError("out of memory: a message that is sent again") }
+    var at = unsafe bytes!
+    for index in 0..<count {
+      let frame =
+        index == parent
+        ? unsafe message_frame(data: writer.buffer.base, size: UInt64(writer.buffer.count))
+        : unsafe source.pointee.frames[index]
+      if unsafe frame.size > 0 { unsafe at.update(from: frame.data, count: Int(frame.size)) }
+      unsafe message.pointee.frames[index] = message_frame(data: at, size: frame.size)
+      unsafe at += Int(frame.size)
+    }
+    return unsafe adopt(message, signature: delimiter + 1, tables)
+  }
+
+  /// The map of `frame` with our entries first, into the writer's buffer.
+  private mutating func writeParent(_ frame: message_frame) -> Bool {
+    let text = unsafe UnsafeRawBufferPointer(start: frame.data, count: Int(frame.size))
+    guard let (entries, rest) = unsafe writer.mapHead(text) else { return false }
+    advanceID()
+    begin()
+    writer.beginMap(entries + 2)
+    writer.key("resent")
+    writer.string(idText)
+    writer.key("date")
+    writer.string(date.text)
+    unsafe writer.append(rest, ofMapWith: entries)
+    return true
+  }
+}
