@@ -22,7 +22,7 @@ typedef struct writer {
     uint64_t size;    ///< of what is to be written of it
     uint64_t written; ///< bytes of it
     bool in_flight;   ///< its write is under way
-    bool is_blocked;  ///< the next batch waits for a sync, then for a new segment
+    bool is_blocked;  ///< the next batch waits for a sync
     bool syncing;
     uint64_t sync_target; ///< what is synced when the sync under way is done
     uint64_t
@@ -140,7 +140,9 @@ static void begin_batch(writer *w)
     batch *next = &self->batches[done % BATCHES];
     bool is_full = self->segment_size > JOURNAL_FILE_HEADER &&
                    self->segment_size + next->size > self->segment_size_max;
-    w->is_blocked = is_full && w->syncing;
+    // With `always` each write has a sync linked to it, and what a sync ends is the last target: one
+    // at a time, or the end of one batch's would be taken for that of the next.
+    w->is_blocked = w->syncing && (is_full || self->sync_ns == JOURNAL_SYNC_ALWAYS);
     if (w->is_blocked || (is_full && !rotate(w, next->first_sequence)))
         return;
     w->writing = next;
