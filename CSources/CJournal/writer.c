@@ -140,8 +140,8 @@ static void begin_batch(writer *w)
     batch *next = &self->batches[done % BATCHES];
     bool is_full = self->segment_size > JOURNAL_FILE_HEADER &&
                    self->segment_size + next->size > self->segment_size_max;
-    // With `always` each write has a sync linked to it, and what a sync ends is the last target: one
-    // at a time, or the end of one batch's would be taken for that of the next.
+    // With `always` each write has a sync linked to it, and there is one target of syncs: one batch
+    // at a time, or the end of its sync would be taken for that of the next batch.
     w->is_blocked = w->syncing && (is_full || self->sync_ns == JOURNAL_SYNC_ALWAYS);
     if (w->is_blocked || (is_full && !rotate(w, next->first_sequence)))
         return;
