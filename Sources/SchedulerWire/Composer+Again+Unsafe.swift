@@ -22,24 +22,16 @@ extension Composer {
     let count = Int(unsafe source.pointee.frame_count)
     let parent = delimiter + 3
     guard unsafe writeParent(source.pointee.frames[parent]) else { return nil }
-    var size = 0
-    for index in 0..<count { unsafe size += Int(source.pointee.frames[index].size) }
-    size += writer.buffer.count - Int(unsafe source.pointee.frames[parent].size)
-    var bytes: UnsafeMutablePointer<UInt8>? = nil
-    guard
-      let message = unsafe message_begin(tables.messages, UInt16(count), size, &bytes)
-    else { fatalError("out of memory: a message that is sent again") }
-    var at = unsafe bytes!
-    for index in 0..<count {
-      let frame =
-        index == parent
-        ? unsafe message_frame(data: writer.buffer.base, size: UInt64(writer.buffer.count))
-        : unsafe source.pointee.frames[index]
-      if unsafe frame.size > 0 { unsafe at.update(from: frame.data, count: Int(frame.size)) }
-      unsafe message.pointee.frames[index] = message_frame(data: at, size: frame.size)
-      unsafe at += Int(frame.size)
+    let again = unsafe withUnsafeTemporaryAllocation(of: message_frame.self, capacity: count) {
+      frames in
+      for index in 0..<count { unsafe frames[index] = source.pointee.frames[index] }
+      unsafe frames[parent] = message_frame(
+        data: writer.buffer.base, size: UInt64(writer.buffer.count))
+      return unsafe message_compose(tables.messages, frames.baseAddress, UInt16(count))
     }
-    return unsafe adopt(message, signature: delimiter + 1, tables)
+    guard again != MESSAGE_NONE else { fatalError("out of memory: a message that is sent again") }
+    unsafe sign(message_get(tables.messages, again), at: delimiter + 1)
+    return again
   }
 
   /// The map of `frame` with our entries first, into the writer's buffer.

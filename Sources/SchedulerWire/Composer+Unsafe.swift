@@ -302,10 +302,17 @@ struct Composer: ~Copyable {
     return handle
   }
 
-  /// Four frames are for `signAll` to sign, into the one before them.
-  mutating func adopt(
+  private mutating func adopt(
     _ message: UnsafeMutablePointer<message>, signature: Int, _ tables: borrowing Tables
   ) -> message_handle {
+    unsafe sign(message, at: signature)
+    let handle = unsafe message_adopt(tables.messages, message)
+    if handle == MESSAGE_NONE { fatalError("2^26 messages are alive: no handle is left") }
+    return handle
+  }
+
+  /// Four frames are for `signAll` to sign, into the one before them.
+  mutating func sign(_ message: UnsafePointer<message>, at signature: Int) {
     let frames = unsafe message.pointee.frames! + signature
     // signer_part and message_frame are the same pair of pointer and size.
     unsafe unsigned.append(
@@ -314,9 +321,6 @@ struct Composer: ~Copyable {
         count: 4,
         hex: UnsafeMutableRawPointer(mutating: frames[0].data)
           .assumingMemoryBound(to: CChar.self)))
-    let handle = unsafe message_adopt(tables.messages, message)
-    if handle == MESSAGE_NONE { fatalError("2^26 messages are alive: no handle is left") }
-    return handle
   }
 }
 

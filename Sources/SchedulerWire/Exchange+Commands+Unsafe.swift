@@ -15,7 +15,7 @@ extension Exchange {
       case .fail: fail(command)
       case .retire:
         if journal.isOn { recordReturn(command) }
-        tables.noteAnswer(command.message.value, staysAway: !retriesAnywhere)
+        if !retriesAnywhere { tables.noteAnswer(command.message.value) }
         spent.append(command.reply.value)
       case .lose: if journal.isOn { recordReturn(command) }
       case .discard: discard(command)

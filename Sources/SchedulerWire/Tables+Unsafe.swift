@@ -89,10 +89,9 @@ struct Tables: ~Copyable {
     return notes[index].mayBeKnown
   }
 
-  /// Notes that its engine has answered. `staysAway`: it will not get the message again.
-  mutating func noteAnswer(_ handle: message_handle, staysAway: Bool) {
-    let index = Int(handle & Self.indexMask)
-    if staysAway { notes[index].isOut = false }
+  /// Notes that the engine that had the message has answered, and does not get it again.
+  mutating func noteAnswer(_ handle: message_handle) {
+    notes[Int(handle & Self.indexMask)].isOut = false
   }
 
   func note(of handle: message_handle) -> MessageNote { notes[Int(handle & Self.indexMask)] }

@@ -18,9 +18,6 @@ from harness.peers import Client, Engine, Seen, Task  # noqa: E402
 from harness.process import Endpoints  # noqa: E402
 from harness.wire import Message, Wire, fault_of_error_reply  # noqa: E402
 
-# One of the two is the reference.
-Engine.refuses_repeats = False
-
 OWN_ERRORS = ("InvalidDependency", "ImpossibleDependency", "TaskTimeout", "EngineError")
 
 

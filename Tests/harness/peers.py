@@ -117,8 +117,6 @@ class Task:
 class Engine(Dealer):
     """An engine, its uuid as routing id. It answers only when told to."""
 
-    refuses_repeats = True  # the reference, too, sends some tasks again as they were
-
     def __init__(self, context: zmq.Context, url: str, wire: Wire, uuid: bytes, connect=True):
         self.uuid = uuid
         self._signatures: set[bytes] = set()
@@ -139,8 +137,7 @@ class Engine(Dealer):
         sent to a stock engine, such a task would never be answered."""
         task = Task(self.uuid, self.wire.parse(frames))
         signature = task.message.frames[1] if len(task.message.frames) > 1 else b""
-        is_new = not signature or signature not in self._signatures
-        assert is_new or not self.refuses_repeats, f"sent as it was: {frames[:6]}"
+        assert not signature or signature not in self._signatures, f"sent as it was: {frames[:6]}"
         self._signatures.add(signature)
         return task
 
