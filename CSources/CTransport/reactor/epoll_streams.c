@@ -4,7 +4,6 @@
 /// asked for; it leaves when the kernel said EAGAIN, or gave less than it was asked for.
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "epoll_internal.h"
@@ -192,14 +191,10 @@ static bool serve_one(epoll_streams *self, int fd)
     reactor_stream *stream = &self->table.by_fd[fd];
     if (!stream->open || stream->ended)
         return false;
-    bool idle = stream->paused || stream->resting;
-    uint32_t serial = stream->serial;
-    bool more = true;
+    bool idle = stream->paused || stream->resting, more = true;
     if (!idle && (stream->listens || self->allowed > 0))
         more = stream->listens ? accept_some(self, fd) : receive_some(self, fd);
     stream = &self->table.by_fd[fd]; // accepting may have moved the table
-    // The fd's number may meanwhile name a stream that was listed anew: look at it again.
-    more |= stream->open && stream->serial != serial;
     self->idle_count += more && (stream->paused || stream->resting);
     return more;
 }
@@ -208,23 +203,16 @@ void epoll_streams_serve(epoll_reactor *base)
 {
     epoll_streams *self = base->streams;
     stream_table *table = &self->table;
-    uint32_t count = table->listed_count, kept = 0, served = 0, allowed = self->allowed;
+    uint32_t count = table->listed_count, served = 0, allowed = self->allowed;
     self->idle_count = 0;
     self->received = 0;
     for (; served < count && (self->received < allowed || allowed == 0); served++) {
         int fd = table->list[served];
-        bool more = serve_one(self, fd);
-        table->by_fd[fd].listed = more;
-        if (more)
-            table->list[kept++] = fd;
+        table->by_fd[fd].listed = false;
+        if (serve_one(self, fd))
+            stream_table_list(table, fd); // behind those that were not served
     }
-    table->listed_count -= served - kept;
-    if (table->listed_count > kept) // without any, there may be no list
-        memmove(table->list + kept, table->list + served,
-                (table->listed_count - kept) * sizeof *table->list);
-    // Who was not served comes first the next time.
-    if (served < count)
-        stream_table_rotate(table, kept);
+    stream_table_drop(table, served);
 }
 
 void epoll_streams_destroy(epoll_reactor *base)

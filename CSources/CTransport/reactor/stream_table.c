@@ -41,22 +41,11 @@ int stream_table_add(stream_table *self, int fd, uint64_t tag, bool listens)
     return 0;
 }
 
-static void reverse(int *list, uint32_t count)
+void stream_table_drop(stream_table *self, uint32_t count)
 {
-    for (uint32_t i = 0; i + 1 < count - i; i++) {
-        int kept = list[i];
-        list[i] = list[count - 1 - i];
-        list[count - 1 - i] = kept;
-    }
-}
-
-void stream_table_rotate(stream_table *self, uint32_t count)
-{
-    if (count == 0 || count >= self->listed_count)
-        return;
-    reverse(self->list, count);
-    reverse(self->list + count, self->listed_count - count);
-    reverse(self->list, self->listed_count);
+    self->listed_count -= count;
+    if (self->listed_count > 0) // without any, there may be no list
+        memmove(self->list, self->list + count, self->listed_count * sizeof *self->list);
 }
 
 void stream_table_free(stream_table *self)

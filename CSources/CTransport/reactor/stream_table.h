@@ -3,7 +3,9 @@
 ///
 ///     by_fd[fd]   the stream          list[0..listed_count)   fds, each once
 ///
-/// Invariant: an fd is in `list` exactly while its stream says `listed`.
+/// Invariant: between calls of the reactor an fd is in `list` exactly while its stream says
+/// `listed`. While the list is served its first fds do not say so, and may stand in it again,
+/// behind.
 #pragma once
 #include <errno.h>
 
@@ -35,8 +37,8 @@ typedef struct stream_table {
 /// A new stream on `fd`, not listed by this. 0 or -ENOMEM.
 int stream_table_add(stream_table *, int fd, uint64_t tag, bool listens);
 void stream_table_free(stream_table *);
-/// The first `count` of the list become its last.
-void stream_table_rotate(stream_table *, uint32_t count);
+/// The first `count`, whose streams do not say `listed` any more, leave the list.
+void stream_table_drop(stream_table *, uint32_t count);
 
 static inline void stream_table_list(stream_table *self, int fd)
 {

@@ -13,7 +13,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "../transport_internal.h"
@@ -166,13 +165,16 @@ void uring_streams_arm(uring_reactor *base)
         return;
     stream_table *table = &self->table;
     uint32_t armed = 0;
-    // Whose receive ran dry first had the last buffers: the others come before it.
-    stream_table_rotate(table, 1);
+    if (table->listed_count > 1) {
+        // Whose receive ran dry first had the last buffers: the others come before it.
+        int first = table->list[0];
+        table->by_fd[first].listed = false;
+        stream_table_list(table, first);
+        stream_table_drop(table, 1);
+    }
     while (armed < table->listed_count && arm_one(base, table->list[armed]))
         table->by_fd[table->list[armed++]].listed = false;
-    table->listed_count -= armed;
-    if (table->listed_count > 0)
-        memmove(table->list, table->list + armed, table->listed_count * sizeof *table->list);
+    stream_table_drop(table, armed);
 }
 
 static bool is_in_kernel(const uring_streams *self)
