@@ -163,7 +163,9 @@ struct FairClientsTests {
     for _ in 0..<6000 {
       switch dice.below(10) {
       case 0..<5:
-        let one = (client: UInt32(dice.below(8)), task: UInt32(dice.below(1000)))
+        // A task is one client's: of two clients with the same turn only one can have the oldest.
+        let task = UInt32(dice.below(1000))
+        let one = (client: task % 8, task: task)
         lines.push(TaskID(one.task), of: ClientName(one.client), turn: turns[one.client])
         plain.append(one)
       case 5..<7:
