@@ -14,7 +14,7 @@ static bool check_slot(const loads *vector, uint32_t slot)
         return key == LOADS_KEY_ABSENT && !available;
     }
     uint32_t load = loads_key_load(vector, key), stamp = loads_key_stamp(vector, key);
-    if (key != loads_key_make(vector, load, stamp) || available != (key < 0) ||
+    if (key != loads_key_make(vector, load, stamp) || available != loads_key_is_available(key) ||
         stamp < vector->stamp_low || stamp > vector->stamp_high) {
         return false;
     }

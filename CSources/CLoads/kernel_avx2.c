@@ -9,116 +9,94 @@
 
 #define TARGET __attribute__((target("avx2,popcnt")))
 /// Bits of a mask word that are walked one by one.
-#define SPARSE_BITS 10
+#define SPARSE_BITS 12
 
 static bool is_supported(void)
 {
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("popcnt");
 }
 
-static TARGET inline __m256i load(const int64_t *keys)
+/// Keys read as doubles, which have the same order (kernels.h).
+static TARGET inline __m256d load(const int64_t *keys)
 {
-    return _mm256_load_si256((const __m256i *)(const void *)keys);
+    return _mm256_load_pd((const double *)(const void *)keys);
 }
 
-static TARGET inline __m256i blend(__m256i a, __m256i b, __m256i sign)
+static TARGET inline __m256d all(int64_t key)
 {
-    return _mm256_castpd_si256(_mm256_blendv_pd(_mm256_castsi256_pd(a), _mm256_castsi256_pd(b),
-                                                _mm256_castsi256_pd(sign)));
+    return _mm256_castsi256_pd(_mm256_set1_epi64x(key));
 }
 
-static TARGET inline __m256i smaller(__m256i a, __m256i b)
+/// Four lanes that hold, in one of them, the smallest of the keys; `count` is a multiple of 32.
+static TARGET inline __m256d minimum_lanes(const int64_t *keys, uint32_t count)
 {
-    return blend(a, b, _mm256_cmpgt_epi64(a, b));
-}
-
-/// As `smaller`, but of available keys alone, which all are negative: b - a cannot overflow, so its
-/// sign says which is smaller. A subtraction runs beside the blend, a 64-bit compare seldom does.
-static TARGET inline __m256i smaller_available(__m256i a, __m256i b)
-{
-    return blend(a, b, _mm256_sub_epi64(b, a));
-}
-
-/// As `smaller`, but takes only the lanes of b whose sign bit is set in `lanes`.
-static TARGET inline __m256i smaller_where(__m256i a, __m256i b, __m256i lanes)
-{
-    return blend(a, b, _mm256_and_si256(_mm256_cmpgt_epi64(a, b), lanes));
-}
-
-/// Four lanes that hold, in one of them, the smallest key of a whole block.
-static TARGET inline __m256i block_minimum_lanes(const int64_t *keys)
-{
-    // Four chains, because a compare and a blend wait for one another within a chain.
-    __m256i best[4];
-    for (int chain = 0; chain < 4; chain++) {
+    // Eight chains, because a minimum takes four cycles and two can start in each.
+    __m256d best[8];
+    for (int chain = 0; chain < 8; chain++) {
         best[chain] = load(keys + 4 * chain);
     }
-    for (uint32_t index = 16; index < LOADS_BLOCK; index += 16) {
-        for (int chain = 0; chain < 4; chain++) {
-            best[chain] = smaller(best[chain], load(keys + index + 4 * chain));
+    for (uint32_t index = 32; index < count; index += 32) {
+        for (int chain = 0; chain < 8; chain++) {
+            best[chain] = _mm256_min_pd(best[chain], load(keys + index + 4 * chain));
         }
     }
-    return smaller(smaller(best[0], best[1]), smaller(best[2], best[3]));
-}
-
-/// The same of a block whose keys are all available.
-static TARGET inline __m256i available_minimum_lanes(const int64_t *keys)
-{
-    __m256i best[4];
-    for (int chain = 0; chain < 4; chain++) {
-        best[chain] = load(keys + 4 * chain);
-    }
-    for (uint32_t index = 16; index < LOADS_BLOCK; index += 16) {
-        for (int chain = 0; chain < 4; chain++) {
-            best[chain] = smaller_available(best[chain], load(keys + index + 4 * chain));
+    for (int half = 4; half > 0; half /= 2) {
+        for (int chain = 0; chain < half; chain++) {
+            best[chain] = _mm256_min_pd(best[chain], best[chain + half]);
         }
     }
-    return smaller_available(smaller_available(best[0], best[1]),
-                             smaller_available(best[2], best[3]));
+    return best[0];
 }
 
-static TARGET inline __m256i some_minimum_lanes(const int64_t *keys, uint64_t bits)
+/// What makes an absent key of each lane whose bit is not set.
+#define LANE(bits, lane) ((bits) >> (lane) & 1 ? 0 : LOADS_KEY_ABSENT)
+#define LANES(bits)      {LANE(bits, 0), LANE(bits, 1), LANE(bits, 2), LANE(bits, 3)}
+static const int64_t ABSENT_WHERE_CLEAR[16][4] __attribute__((aligned(32))) = {
+    LANES(0), LANES(1), LANES(2),  LANES(3),  LANES(4),  LANES(5),  LANES(6),  LANES(7),
+    LANES(8), LANES(9), LANES(10), LANES(11), LANES(12), LANES(13), LANES(14), LANES(15),
+};
+
+/// As `minimum_lanes` of a block, but of the keys alone whose bit is set.
+static TARGET inline __m256d some_minimum_lanes(const int64_t *keys, uint64_t bits)
 {
-    __m256i best[4], shift[4];
+    __m256d best[4];
     for (int chain = 0; chain < 4; chain++) {
-        int top = 63 - 4 * chain;
-        best[chain] = _mm256_set1_epi64x(LOADS_KEY_ABSENT);
-        shift[chain] = _mm256_setr_epi64x(top, top - 1, top - 2, top - 3);
+        best[chain] = all(LOADS_KEY_ABSENT);
     }
     for (uint32_t index = 0; index < LOADS_BLOCK; index += 16, bits >>= 16) {
-        __m256i all = _mm256_set1_epi64x((int64_t)bits);
         for (int chain = 0; chain < 4; chain++) {
-            best[chain] = smaller_where(best[chain], load(keys + index + 4 * chain),
-                                        _mm256_sllv_epi64(all, shift[chain]));
+            __m256d clear = load(ABSENT_WHERE_CLEAR[bits >> (4 * chain) & 15]);
+            __m256d some = _mm256_or_pd(load(keys + index + 4 * chain), clear);
+            best[chain] = _mm256_min_pd(best[chain], some);
         }
     }
-    return smaller(smaller(best[0], best[1]), smaller(best[2], best[3]));
+    return _mm256_min_pd(_mm256_min_pd(best[0], best[1]), _mm256_min_pd(best[2], best[3]));
 }
 
 static TARGET int64_t minimum(const int64_t *keys, uint32_t count)
 {
-    __m256i best;
-    if (count == LOADS_BLOCK) {
-        best = block_minimum_lanes(keys);
+    __m256d best;
+    if (count > 0 && count % 32 == 0) {
+        best = minimum_lanes(keys, count);
     } else {
-        __m256i even = _mm256_set1_epi64x(LOADS_KEY_ABSENT), odd = even;
+        __m256d even = all(LOADS_KEY_ABSENT), odd = even;
         for (uint32_t index = 0; index < count; index += 8) {
-            even = smaller(even, load(keys + index));
-            odd = smaller(odd, load(keys + index + 4));
+            even = _mm256_min_pd(even, load(keys + index));
+            odd = _mm256_min_pd(odd, load(keys + index + 4));
         }
-        best = smaller(even, odd);
+        best = _mm256_min_pd(even, odd);
     }
-    best = smaller(best, _mm256_permute4x64_epi64(best, 0x4e));
-    best = smaller(best, _mm256_shuffle_epi32(best, 0x4e));
-    return _mm256_extract_epi64(best, 0);
+    best = _mm256_min_pd(best, _mm256_permute2f128_pd(best, best, 1));
+    best = _mm256_min_pd(best, _mm256_permute_pd(best, 5));
+    return _mm256_extract_epi64(_mm256_castpd_si256(best), 0);
 }
 
 static TARGET uint32_t find(const int64_t *keys, uint32_t count, int64_t key)
 {
     __m256i wanted = _mm256_set1_epi64x(key);
     for (uint32_t index = 0; index < count; index += 8) {
-        __m256i low = _mm256_cmpeq_epi64(wanted, load(keys + index));
-        __m256i high = _mm256_cmpeq_epi64(wanted, load(keys + index + 4));
+        __m256i low = _mm256_cmpeq_epi64(wanted, _mm256_castpd_si256(load(keys + index)));
+        __m256i high = _mm256_cmpeq_epi64(wanted, _mm256_castpd_si256(load(keys + index + 4)));
         uint32_t hits = (uint32_t)_mm256_movemask_pd(_mm256_castsi256_pd(low)) |
                         (uint32_t)_mm256_movemask_pd(_mm256_castsi256_pd(high)) << 4;
         if (hits != 0) {
@@ -128,61 +106,79 @@ static TARGET uint32_t find(const int64_t *keys, uint32_t count, int64_t key)
     return count;
 }
 
-static TARGET inline __m256i word_minimum_lanes(const int64_t *keys, uint64_t bits)
+static TARGET inline __m256d word_minimum_lanes(const int64_t *keys, uint64_t bits)
 {
     if (bits == UINT64_MAX) {
-        return available_minimum_lanes(keys);
+        return minimum_lanes(keys, LOADS_BLOCK);
     }
     if (loads_is_sparse(bits, SPARSE_BITS)) {
-        return _mm256_set1_epi64x(loads_sparse_minimum(keys, bits));
+        return all(loads_sparse_minimum(keys, bits));
     }
     return some_minimum_lanes(keys, bits);
 }
 
-/// True when no eligible bit is set in the four words at `word`.
-static TARGET inline bool four_are_zero(const uint64_t *mask, const uint64_t *available,
-                                        uint32_t word)
+/// Each lane remembers its smallest key and the first word of where it saw it.
+typedef struct lowest {
+    __m256d keys;
+    __m256d words;
+} lowest;
+
+static TARGET inline void note(lowest *self, __m256d keys, uint32_t word)
 {
-    return _mm256_testz_si256(
-        _mm256_loadu_si256((const __m256i *)(const void *)(mask + word)),
-        _mm256_loadu_si256((const __m256i *)(const void *)(available + word)));
+    __m256d better = _mm256_cmp_pd(keys, self->keys, _CMP_LT_OQ);
+    self->keys = _mm256_min_pd(self->keys, keys);
+    self->words = _mm256_blendv_pd(self->words, all(word), better);
+}
+
+/// The slot of the smallest key in four words from where it was seen, or in as many as there are.
+static TARGET uint32_t slot_of(const lowest *self, const int64_t *keys, uint32_t last)
+{
+    int64_t lane_keys[4], lane_words[4];
+    _mm256_storeu_pd((double *)(void *)lane_keys, self->keys);
+    _mm256_storeu_pd((double *)(void *)lane_words, self->words);
+    int chosen = 0;
+    for (int lane = 1; lane < 4; lane++) {
+        chosen = lane_keys[lane] < lane_keys[chosen] ? lane : chosen;
+    }
+    if (lane_keys[chosen] >= LOADS_KEY_FULL) {
+        return LOADS_NONE;
+    }
+    uint32_t word = (uint32_t)lane_words[chosen], words = last - word < 4 ? last - word : 4;
+    return word * LOADS_BLOCK +
+           find(keys + (uint64_t)word * LOADS_BLOCK, words * LOADS_BLOCK, lane_keys[chosen]);
+}
+
+static TARGET inline __m256i four_words(const uint64_t *words)
+{
+    return _mm256_loadu_si256((const __m256i *)(const void *)words);
 }
 
 static TARGET uint32_t masked_minimum(const int64_t *keys, const uint64_t *mask,
                                       const uint64_t *available, uint32_t first, uint32_t last)
 {
-    // Each lane remembers its smallest key and the word where it saw it.
-    __m256i best = _mm256_set1_epi64x(LOADS_KEY_ABSENT);
-    __m256i best_word = _mm256_setzero_si256();
+    lowest lowest = {all(LOADS_KEY_ABSENT), _mm256_setzero_pd()};
     for (uint32_t word = first; word < last;) {
         uint32_t end = word + 4 <= last ? word + 4 : last;
-        if (end - word == 4 && four_are_zero(mask, available, word)) {
-            word = end;
-            continue;
+        if (end - word == 4) {
+            __m256i bits = _mm256_and_si256(four_words(mask + word), four_words(available + word));
+            bool is_full = _mm256_testc_si256(bits, _mm256_set1_epi64x(-1));
+            if (is_full) {
+                note(&lowest, minimum_lanes(keys + (uint64_t)word * LOADS_BLOCK, 4 * LOADS_BLOCK),
+                     word);
+            }
+            if (is_full || _mm256_testz_si256(bits, bits)) {
+                word = end;
+                continue;
+            }
         }
         for (; word < end; word++) {
             uint64_t bits = mask[word] & available[word];
-            if (bits == 0) {
-                continue;
+            if (bits != 0) {
+                note(&lowest, word_minimum_lanes(keys + (uint64_t)word * LOADS_BLOCK, bits), word);
             }
-            __m256i lanes = word_minimum_lanes(keys + (uint64_t)word * LOADS_BLOCK, bits);
-            __m256i better = _mm256_cmpgt_epi64(best, lanes);
-            best = blend(best, lanes, better);
-            best_word = blend(best_word, _mm256_set1_epi64x(word), better);
         }
     }
-    int64_t lane_keys[4], lane_words[4];
-    _mm256_storeu_si256((__m256i *)(void *)lane_keys, best);
-    _mm256_storeu_si256((__m256i *)(void *)lane_words, best_word);
-    int chosen = 0;
-    for (int lane = 1; lane < 4; lane++) {
-        chosen = lane_keys[lane] < lane_keys[chosen] ? lane : chosen;
-    }
-    if (lane_keys[chosen] >= 0) {
-        return LOADS_NONE;
-    }
-    uint32_t start = (uint32_t)lane_words[chosen] * LOADS_BLOCK;
-    return start + find(keys + start, LOADS_BLOCK, lane_keys[chosen]);
+    return slot_of(&lowest, keys, last);
 }
 
 static TARGET uint64_t count_bits(const uint64_t *mask, const uint64_t *available, uint32_t first,

@@ -107,7 +107,7 @@ static TARGET uint32_t masked_minimum(const int64_t *keys, const uint64_t *mask,
         }
     }
     int64_t key = _mm512_reduce_min_epi64(best);
-    if (key >= 0) {
+    if (key >= LOADS_KEY_FULL) {
         return LOADS_NONE;
     }
     int64_t lane_words[8];

@@ -23,15 +23,16 @@ static bool is_supported(void)
 #endif
 }
 
+/// Keys read as doubles have the same order (kernels.h).
 static inline int64x2_t smaller(int64x2_t a, int64x2_t b)
 {
-    return vbslq_s64(vcgtq_s64(a, b), b, a);
+    return vreinterpretq_s64_f64(vminq_f64(vreinterpretq_f64_s64(a), vreinterpretq_f64_s64(b)));
 }
 
 /// As `smaller`, but takes only the lanes of b that are all ones in `lanes`.
 static inline int64x2_t smaller_where(int64x2_t a, int64x2_t b, uint64x2_t lanes)
 {
-    return vbslq_s64(vandq_u64(vcgtq_s64(a, b), lanes), b, a);
+    return smaller(a, vbslq_s64(lanes, b, vdupq_n_s64(LOADS_KEY_ABSENT)));
 }
 
 /// All ones in lane 0 or 1 where the bit 2 * pair or 2 * pair + 1 of `all` is set.
@@ -44,7 +45,7 @@ static inline uint64x2_t lanes_of(uint64x2_t all, int pair)
 /// Two lanes that hold, in one of them, the smallest of the keys; `count` is a multiple of 8.
 static inline int64x2_t minimum_lanes(const int64_t *keys, uint32_t count)
 {
-    // Four chains, because a compare and a select wait for one another within a chain.
+    // Four chains, because a minimum waits for the one before it within a chain.
     int64x2_t best[4];
     for (int chain = 0; chain < 4; chain++) {
         best[chain] = vdupq_n_s64(LOADS_KEY_ABSENT);
@@ -126,7 +127,7 @@ static uint32_t masked_minimum(const int64_t *keys, const uint64_t *mask, const 
     vst1q_s64(lane_keys, best);
     vst1q_s64(lane_words, best_word);
     int chosen = lane_keys[1] < lane_keys[0] ? 1 : 0;
-    if (lane_keys[chosen] >= 0) {
+    if (lane_keys[chosen] >= LOADS_KEY_FULL) {
         return LOADS_NONE;
     }
     uint32_t start = (uint32_t)lane_words[chosen] * LOADS_BLOCK;

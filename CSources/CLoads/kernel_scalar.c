@@ -54,7 +54,7 @@ static uint32_t masked_minimum(const int64_t *keys, const uint64_t *mask, const 
             best_word = word;
         }
     }
-    if (best >= 0) {
+    if (best >= LOADS_KEY_FULL) {
         return LOADS_NONE;
     }
     const int64_t *block = keys + (uint64_t)best_word * LOADS_BLOCK;

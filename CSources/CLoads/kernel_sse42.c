@@ -9,40 +9,22 @@
 
 #define TARGET __attribute__((target("sse4.2,popcnt")))
 /// Bits of a mask word that are walked one by one.
-#define SPARSE_BITS 16
+#define SPARSE_BITS 20
 
 static bool is_supported(void)
 {
     return __builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("popcnt");
 }
 
-static TARGET inline __m128i load(const int64_t *keys)
+/// Keys read as doubles, which have the same order (kernels.h).
+static TARGET inline __m128d load(const int64_t *keys)
 {
-    return _mm_load_si128((const __m128i *)(const void *)keys);
+    return _mm_load_pd((const double *)(const void *)keys);
 }
 
-static TARGET inline __m128i blend(__m128i a, __m128i b, __m128i sign)
+static TARGET inline __m128d all(int64_t key)
 {
-    return _mm_castpd_si128(
-        _mm_blendv_pd(_mm_castsi128_pd(a), _mm_castsi128_pd(b), _mm_castsi128_pd(sign)));
-}
-
-static TARGET inline __m128i smaller(__m128i a, __m128i b)
-{
-    return blend(a, b, _mm_cmpgt_epi64(a, b));
-}
-
-/// As `smaller`, but of available keys alone, which all are negative: b - a cannot overflow, so its
-/// sign says which is smaller. A subtraction runs beside the blend, a 64-bit compare seldom does.
-static TARGET inline __m128i smaller_available(__m128i a, __m128i b)
-{
-    return blend(a, b, _mm_sub_epi64(b, a));
-}
-
-/// As `smaller`, but takes only the lanes of b that are all ones in `lanes`.
-static TARGET inline __m128i smaller_where(__m128i a, __m128i b, __m128i lanes)
-{
-    return blend(a, b, _mm_and_si128(_mm_cmpgt_epi64(a, b), lanes));
+    return _mm_castsi128_pd(_mm_set1_epi64x(key));
 }
 
 /// All ones in lane 0 or 1 where the bit 2 * pair or 2 * pair + 1 of `all` is set.
@@ -53,66 +35,71 @@ static TARGET inline __m128i lanes_of(__m128i all, int pair)
 }
 
 /// Two lanes that hold, in one of them, the smallest of the keys; `count` is a multiple of 8.
-static TARGET inline __m128i minimum_lanes(const int64_t *keys, uint32_t count)
+static TARGET inline __m128d minimum_lanes(const int64_t *keys, uint32_t count)
 {
-    // Four chains, because a compare and a blend wait for one another within a chain.
-    __m128i best[4];
-    for (int chain = 0; chain < 4; chain++) {
-        best[chain] = _mm_set1_epi64x(LOADS_KEY_ABSENT);
+    // Eight chains, because a minimum takes four cycles and two can start in each.
+    __m128d best[8];
+    for (int chain = 0; chain < 8; chain++) {
+        best[chain] = all(LOADS_KEY_ABSENT);
     }
-    for (uint32_t index = 0; index < count; index += 8) {
-        for (int chain = 0; chain < 4; chain++) {
-            best[chain] = smaller(best[chain], load(keys + index + 2 * chain));
+    uint32_t index = 0;
+    for (; index + 16 <= count; index += 16) {
+        for (int chain = 0; chain < 8; chain++) {
+            best[chain] = _mm_min_pd(best[chain], load(keys + index + 2 * chain));
         }
     }
-    return smaller(smaller(best[0], best[1]), smaller(best[2], best[3]));
-}
-
-/// The same of a whole block whose keys are all available.
-static TARGET inline __m128i available_minimum_lanes(const int64_t *keys)
-{
-    __m128i best[4];
-    for (int chain = 0; chain < 4; chain++) {
-        best[chain] = load(keys + 2 * chain);
-    }
-    for (uint32_t index = 8; index < LOADS_BLOCK; index += 8) {
+    if (index < count) {
         for (int chain = 0; chain < 4; chain++) {
-            best[chain] = smaller_available(best[chain], load(keys + index + 2 * chain));
+            best[chain] = _mm_min_pd(best[chain], load(keys + index + 2 * chain));
         }
     }
-    return smaller_available(smaller_available(best[0], best[1]),
-                             smaller_available(best[2], best[3]));
+    for (int half = 4; half > 0; half /= 2) {
+        for (int chain = 0; chain < half; chain++) {
+            best[chain] = _mm_min_pd(best[chain], best[chain + half]);
+        }
+    }
+    return best[0];
 }
 
-static TARGET inline __m128i some_minimum_lanes(const int64_t *keys, uint64_t bits)
+/// What makes an absent key of each lane whose bit is not set.
+#define LANES(bits) {(bits) & 1 ? 0 : LOADS_KEY_ABSENT, (bits) & 2 ? 0 : LOADS_KEY_ABSENT}
+static const int64_t ABSENT_WHERE_CLEAR[4][2] __attribute__((aligned(16))) = {
+    LANES(0),
+    LANES(1),
+    LANES(2),
+    LANES(3),
+};
+
+/// As `minimum_lanes` of a block, but of the keys alone whose bit is set.
+static TARGET inline __m128d some_minimum_lanes(const int64_t *keys, uint64_t bits)
 {
-    __m128i best[4];
+    __m128d best[4];
     for (int chain = 0; chain < 4; chain++) {
-        best[chain] = _mm_set1_epi64x(LOADS_KEY_ABSENT);
+        best[chain] = all(LOADS_KEY_ABSENT);
     }
     for (uint32_t index = 0; index < LOADS_BLOCK; index += 8, bits >>= 8) {
-        __m128i all = _mm_set1_epi64x((int64_t)bits);
         for (int chain = 0; chain < 4; chain++) {
-            best[chain] =
-                smaller_where(best[chain], load(keys + index + 2 * chain), lanes_of(all, chain));
+            __m128d clear = load(ABSENT_WHERE_CLEAR[bits >> (2 * chain) & 3]);
+            __m128d some = _mm_or_pd(load(keys + index + 2 * chain), clear);
+            best[chain] = _mm_min_pd(best[chain], some);
         }
     }
-    return smaller(smaller(best[0], best[1]), smaller(best[2], best[3]));
+    return _mm_min_pd(_mm_min_pd(best[0], best[1]), _mm_min_pd(best[2], best[3]));
 }
 
 static TARGET int64_t minimum(const int64_t *keys, uint32_t count)
 {
-    __m128i best = minimum_lanes(keys, count);
-    best = smaller(best, _mm_shuffle_epi32(best, 0x4e));
-    return _mm_cvtsi128_si64(best);
+    __m128d best = minimum_lanes(keys, count);
+    best = _mm_min_pd(best, _mm_shuffle_pd(best, best, 1));
+    return _mm_cvtsi128_si64(_mm_castpd_si128(best));
 }
 
 static TARGET uint32_t find(const int64_t *keys, uint32_t count, int64_t key)
 {
     __m128i wanted = _mm_set1_epi64x(key);
     for (uint32_t index = 0; index < count; index += 4) {
-        __m128i low = _mm_cmpeq_epi64(wanted, load(keys + index));
-        __m128i high = _mm_cmpeq_epi64(wanted, load(keys + index + 2));
+        __m128i low = _mm_cmpeq_epi64(wanted, _mm_castpd_si128(load(keys + index)));
+        __m128i high = _mm_cmpeq_epi64(wanted, _mm_castpd_si128(load(keys + index + 2)));
         uint32_t hits = (uint32_t)_mm_movemask_pd(_mm_castsi128_pd(low)) |
                         (uint32_t)_mm_movemask_pd(_mm_castsi128_pd(high)) << 2;
         if (hits != 0) {
@@ -122,13 +109,13 @@ static TARGET uint32_t find(const int64_t *keys, uint32_t count, int64_t key)
     return count;
 }
 
-static TARGET inline __m128i word_minimum_lanes(const int64_t *keys, uint64_t bits)
+static TARGET inline __m128d word_minimum_lanes(const int64_t *keys, uint64_t bits)
 {
     if (bits == UINT64_MAX) {
-        return available_minimum_lanes(keys);
+        return minimum_lanes(keys, LOADS_BLOCK);
     }
     if (loads_is_sparse(bits, SPARSE_BITS)) {
-        return _mm_set1_epi64x(loads_sparse_minimum(keys, bits));
+        return all(loads_sparse_minimum(keys, bits));
     }
     return some_minimum_lanes(keys, bits);
 }
@@ -145,8 +132,8 @@ static TARGET uint32_t masked_minimum(const int64_t *keys, const uint64_t *mask,
                                       const uint64_t *available, uint32_t first, uint32_t last)
 {
     // Each lane remembers its smallest key and the word where it saw it.
-    __m128i best = _mm_set1_epi64x(LOADS_KEY_ABSENT);
-    __m128i best_word = _mm_setzero_si128();
+    __m128d best = all(LOADS_KEY_ABSENT);
+    __m128d best_word = _mm_setzero_pd();
     for (uint32_t word = first; word < last;) {
         uint32_t end = word + 2 <= last ? word + 2 : last;
         if (end - word == 2 && two_are_zero(mask, available, word)) {
@@ -158,17 +145,17 @@ static TARGET uint32_t masked_minimum(const int64_t *keys, const uint64_t *mask,
             if (bits == 0) {
                 continue;
             }
-            __m128i lanes = word_minimum_lanes(keys + (uint64_t)word * LOADS_BLOCK, bits);
-            __m128i better = _mm_cmpgt_epi64(best, lanes);
-            best = blend(best, lanes, better);
-            best_word = blend(best_word, _mm_set1_epi64x(word), better);
+            __m128d lanes = word_minimum_lanes(keys + (uint64_t)word * LOADS_BLOCK, bits);
+            __m128d better = _mm_cmplt_pd(lanes, best);
+            best = _mm_min_pd(best, lanes);
+            best_word = _mm_blendv_pd(best_word, all(word), better);
         }
     }
     int64_t lane_keys[2], lane_words[2];
-    _mm_storeu_si128((__m128i *)(void *)lane_keys, best);
-    _mm_storeu_si128((__m128i *)(void *)lane_words, best_word);
+    _mm_storeu_pd((double *)(void *)lane_keys, best);
+    _mm_storeu_pd((double *)(void *)lane_words, best_word);
     int chosen = lane_keys[1] < lane_keys[0] ? 1 : 0;
-    if (lane_keys[chosen] >= 0) {
+    if (lane_keys[chosen] >= LOADS_KEY_FULL) {
         return LOADS_NONE;
     }
     uint32_t start = (uint32_t)lane_words[chosen] * LOADS_BLOCK;

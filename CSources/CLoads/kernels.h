@@ -3,23 +3,30 @@
 ///
 /// Called by tree.c and choosers.c through `loads->kernel`; chosen by dispatch.c.
 ///
-/// An entry key is a signed 64-bit word; LRU vectors swap load and stamp:
+/// An entry key is a 64-bit word; LRU vectors swap load and stamp:
 ///
-///      63    62 ........ 32  31 ......... 0
-///     +-----+---------------+--------------+
-///     | av. |  load (31)    |  stamp (32)  |    available: bit 63 set, so the key is negative
-///     +-----+---------------+--------------+    absent: LOADS_KEY_ABSENT, the largest of all
+///      63  62..61  60 ........ 32  31 ......... 0
+///     +---+-------+---------------+--------------+    state 1: available, 2: has its fill,
+///     | 0 | state |  load (29)    |  stamp (32)  |    3: absent, and the rest is 0
+///     +---+-------+---------------+--------------+
 ///
-/// Invariant: one signed minimum finds the chosen engine and passes over the unavailable ones;
-/// a minimum that is not negative means that nothing can be chosen. Every kernel gives the very
-/// same answers, sums of doubles included: the order of additions is part of the face.
+/// Invariant: one minimum finds the chosen engine and passes over the others; LOADS_KEY_FULL or
+/// more means that nothing can be chosen. Read as doubles the keys have the same order, and none
+/// is denormal, infinite or no number, whatever its state bits (LOADS_MAX, LOADS_STAMP_MAX): where
+/// a minimum of 64-bit integers is a compare and a blend, one of doubles is one instruction. Every
+/// kernel gives the very same answers, sums of doubles included: the order of additions is part of
+/// the face.
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "loads.h"
 
-#define LOADS_KEY_ABSENT INT64_MAX
+#define LOADS_KEY_AVAILABLE (1ll << 61)
+#define LOADS_KEY_FULL      (1ll << 62)
+#define LOADS_KEY_ABSENT    (LOADS_KEY_AVAILABLE | LOADS_KEY_FULL)
+/// LRU vectors have the stamp above: the nine bits below the state are never all set.
+#define LOADS_STAMP_MAX 0xff7fffffu
 /// Slots to a mask word and to a tree node: fixed, a word of the mask is one block of the tree.
 #define LOADS_BLOCK       64u
 #define LOADS_BLOCK_SHIFT 6u
@@ -33,8 +40,9 @@ typedef struct loads_kernel {
     int64_t (*minimum)(const int64_t *keys, uint32_t count);
     /// The first index that holds `key`; `count` when none does.
     uint32_t (*find)(const int64_t *keys, uint32_t count, int64_t key);
-    /// The slot of the smallest negative key whose bit is set in mask[w] & available[w] for a w
-    /// of [first, last), or LOADS_NONE. `available`: exactly the slots with negative keys.
+    /// The slot of the smallest available key whose bit is set in mask[w] & available[w] for a w
+    /// of [first, last), or LOADS_NONE. `available`: exactly the slots with available keys, which
+    /// are distinct.
     uint32_t (*masked_minimum)(const int64_t *keys, const uint64_t *mask, const uint64_t *available,
                                uint32_t first, uint32_t last);
     /// How many bits of mask & available are set in the words [first, last).

@@ -2,7 +2,7 @@
 ///
 /// Called by vector.c for every place in the order, and by whoever wants the order listed.
 /// Invariant: stamps of present slots are distinct and lie in [stamp_low, stamp_high]; when either
-/// end of the 32 bits is reached all are dealt anew around the middle, in the same order.
+/// end of [0, LOADS_STAMP_MAX] is reached all are dealt anew around the middle, in the same order.
 #include <stdlib.h>
 
 #include "loads_testing.h"
@@ -47,7 +47,7 @@ static void renumber(loads *vector)
 
 uint32_t loads_stamp_back(loads *vector)
 {
-    if (vector->stamp_high == UINT32_MAX) {
+    if (vector->stamp_high == LOADS_STAMP_MAX) {
         renumber(vector);
     }
     return ++vector->stamp_high;
@@ -77,7 +77,7 @@ void loads_force_stamps(loads *vector, uint32_t left)
     if (vector->stamp_low > left) {
         vector->stamp_low = left;
     }
-    if (vector->stamp_high < UINT32_MAX - left) {
-        vector->stamp_high = UINT32_MAX - left;
+    if (vector->stamp_high < LOADS_STAMP_MAX - left) {
+        vector->stamp_high = LOADS_STAMP_MAX - left;
     }
 }

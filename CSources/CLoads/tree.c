@@ -96,7 +96,7 @@ uint32_t loads_tree_minimum(loads *vector)
     uint32_t nodes = (uint32_t)loads_tree_nodes(vector->capacity, level);
     nodes = (nodes + LOADS_STEP - 1) / LOADS_STEP * LOADS_STEP;
     int64_t key = kernel->minimum(vector->levels[level], nodes);
-    if (key >= 0) {
+    if (!loads_key_is_available(key)) {
         return LOADS_NONE;
     }
     uint32_t index = kernel->find(vector->levels[level], nodes, key);

@@ -117,14 +117,14 @@ static void set_available(loads *vector, uint32_t slot, bool available)
     vector->dense_place[slot] = place;
 }
 
-/// The one way to change a slot: available keys are negative, all others are not.
+/// The one way to change a slot.
 static inline void store(loads *vector, uint32_t slot, int64_t key)
 {
     int64_t old_key = vector->levels[0][slot];
     loads_tree_changing(vector, slot);
     vector->levels[0][slot] = key;
-    if ((old_key < 0) != (key < 0)) {
-        set_available(vector, slot, key < 0);
+    if (((old_key ^ key) & LOADS_KEY_FULL) != 0) {
+        set_available(vector, slot, loads_key_is_available(key));
     }
 }
 

@@ -13,8 +13,8 @@
 /// 64^6 > 2^32 slots: six levels are enough for every index. A seventh would never be reached.
 #define LOADS_LEVELS_MAX 6
 /// The first stamp: half of the 32-bit range on either side.
-#define LOADS_STAMP_MIDDLE  0x80000000u
-#define LOADS_KEY_AVAILABLE (1ull << 63)
+#define LOADS_STAMP_MIDDLE 0x80000000u
+#define LOADS_LOAD_BITS    0x1fffffffu
 
 struct loads {
     const loads_kernel *kernel;
@@ -45,6 +45,11 @@ struct loads {
     double *weights;
 };
 
+static inline bool loads_key_is_available(int64_t key)
+{
+    return (key & LOADS_KEY_FULL) == 0; // of the other states both have this bit
+}
+
 static inline bool loads_bit(const uint64_t *bits, uint32_t slot)
 {
     return (bits[slot >> LOADS_BLOCK_SHIFT] >> (slot % LOADS_BLOCK) & 1) != 0;
@@ -53,22 +58,22 @@ static inline bool loads_bit(const uint64_t *bits, uint32_t slot)
 /// LRU vectors order by stamp alone, so there the stamp stands above the load.
 static inline int64_t loads_key_make(const loads *vector, uint32_t load, uint32_t stamp)
 {
-    uint64_t key =
-        vector->scheme == LOADS_LRU ? (uint64_t)stamp << 31 | load : (uint64_t)load << 32 | stamp;
+    int64_t key =
+        vector->scheme == LOADS_LRU ? (int64_t)stamp << 29 | load : (int64_t)load << 32 | stamp;
     bool available = vector->hwm == 0 || load < vector->hwm;
-    return (int64_t)(available ? key | LOADS_KEY_AVAILABLE : key);
+    return key | (int64_t)(2 - available) << 61; // LOADS_KEY_AVAILABLE or LOADS_KEY_FULL
 }
 
 static inline uint32_t loads_key_load(const loads *vector, int64_t key)
 {
     uint64_t bits = (uint64_t)key;
-    return (uint32_t)(vector->scheme == LOADS_LRU ? bits : bits >> 32) & LOADS_MAX;
+    return (uint32_t)(vector->scheme == LOADS_LRU ? bits : bits >> 32) & LOADS_LOAD_BITS;
 }
 
 static inline uint32_t loads_key_stamp(const loads *vector, int64_t key)
 {
     uint64_t bits = (uint64_t)key;
-    return (uint32_t)(vector->scheme == LOADS_LRU ? bits >> 31 : bits);
+    return (uint32_t)(vector->scheme == LOADS_LRU ? bits >> 29 : bits);
 }
 
 /// Zeroed nowhere, aligned to 64 bytes; ends the process with one line when memory is out.

@@ -40,7 +40,7 @@ enum Kernels {
 }
 
 let none = UInt32.max
-let loadMax: UInt32 = 0x7fff_ffff
+let loadMax: UInt32 = 0x1fef_ffff
 
 /// A load vector of CLoads that uses one named kernel.
 final class Vector {

@@ -46,17 +46,17 @@ static uint64_t mask[WORDS], available[WORDS];
 static void fill_keys(int pattern)
 {
     for (uint32_t slot = 0; slot < SLOTS; slot++) {
-        uint64_t stamp = (slot * 2654435761u) ^ (uint32_t)seed;
-        uint64_t load = 5;
+        int64_t stamp = (slot * 2654435761u) ^ (uint32_t)seed;
+        int64_t load = 5;
         switch (pattern % 6) {
         case 1:
             load = next_random() % 4;
             break;
         case 2:
-            load = next_random() & LOADS_MAX;
+            load = (int64_t)(next_random() % (LOADS_MAX + 1ull));
             break;
         case 3:
-            load = LOADS_MAX - next_random() % 2;
+            load = LOADS_MAX - (int64_t)(next_random() % 2);
             break;
         case 4:
             load = slot % LOADS_BLOCK == 63 || slot % LOADS_BLOCK == 0 ? 1 : 2;
@@ -64,8 +64,8 @@ static void fill_keys(int pattern)
         default:
             break;
         }
-        uint64_t sign = next_random() % 8 != 0 || pattern % 3 == 0 ? 1ull << 63 : 0;
-        keys[slot] = (int64_t)(sign | load << 32 | stamp);
+        bool has_room = next_random() % 8 != 0 || pattern % 3 == 0;
+        keys[slot] = (has_room ? LOADS_KEY_AVAILABLE : LOADS_KEY_FULL) | load << 32 | stamp;
         weights[slot] = 1.0 / (1e-6 + (double)load);
         if (pattern % 5 == 4 && next_random() % 4 == 0) {
             keys[slot] = LOADS_KEY_ABSENT;
@@ -74,7 +74,7 @@ static void fill_keys(int pattern)
     if (pattern % 7 == 6) {
         // The smallest of all in a last lane.
         uint32_t slot = (uint32_t)(next_random() % WORDS) * LOADS_BLOCK + 63;
-        keys[slot] = INT64_MIN + (int64_t)(next_random() % 9);
+        keys[slot] = LOADS_KEY_AVAILABLE + (int64_t)(next_random() % 9);
     }
 }
 
@@ -111,9 +111,9 @@ static void compare_functions(const loads_kernel *kernel)
         fill_keys(round);
         fill_mask(mask, (int)(next_random() % 7));
         fill_mask(available, (int)(next_random() % 3));
-        // A set bit of `available` promises a negative key.
+        // A set bit of `available` promises an available key.
         for (uint32_t slot = 0; slot < SLOTS; slot++) {
-            if (keys[slot] >= 0) {
+            if (keys[slot] >= LOADS_KEY_FULL) {
                 available[slot / 64] &= ~(1ull << (slot % 64));
             }
         }

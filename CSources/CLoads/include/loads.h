@@ -27,8 +27,9 @@ extern "C" {
 
 typedef struct loads loads;
 #define LOADS_NONE UINT32_MAX
-/// The largest load an entry can hold; `loads_set` saturates there.
-#define LOADS_MAX 0x7fffffffu
+/// The largest load an entry can hold, some 500 million tasks; `loads_set` saturates there. (Not
+/// all of 29 bits: see kernels.h.)
+#define LOADS_MAX 0x1fefffffu
 
 typedef enum loads_scheme {
     LOADS_LEASTLOAD = 0,
