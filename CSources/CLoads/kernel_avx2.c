@@ -22,7 +22,7 @@ static TARGET inline __m256d load(const int64_t *keys)
     return _mm256_load_pd((const double *)(const void *)keys);
 }
 
-static TARGET inline __m256d all(int64_t key)
+static TARGET inline __m256d broadcast(int64_t key)
 {
     return _mm256_castsi256_pd(_mm256_set1_epi64x(key));
 }
@@ -61,7 +61,7 @@ static TARGET inline __m256d some_minimum_lanes(const int64_t *keys, uint64_t bi
 {
     __m256d best[4];
     for (int chain = 0; chain < 4; chain++) {
-        best[chain] = all(LOADS_KEY_ABSENT);
+        best[chain] = broadcast(LOADS_KEY_ABSENT);
     }
     for (uint32_t index = 0; index < LOADS_BLOCK; index += 16, bits >>= 16) {
         for (int chain = 0; chain < 4; chain++) {
@@ -79,7 +79,7 @@ static TARGET int64_t minimum(const int64_t *keys, uint32_t count)
     if (count > 0 && count % 32 == 0) {
         best = minimum_lanes(keys, count);
     } else {
-        __m256d even = all(LOADS_KEY_ABSENT), odd = even;
+        __m256d even = broadcast(LOADS_KEY_ABSENT), odd = even;
         for (uint32_t index = 0; index < count; index += 8) {
             even = _mm256_min_pd(even, load(keys + index));
             odd = _mm256_min_pd(odd, load(keys + index + 4));
@@ -112,7 +112,7 @@ static TARGET inline __m256d word_minimum_lanes(const int64_t *keys, uint64_t bi
         return minimum_lanes(keys, LOADS_BLOCK);
     }
     if (loads_is_sparse(bits, SPARSE_BITS)) {
-        return all(loads_sparse_minimum(keys, bits));
+        return broadcast(loads_sparse_minimum(keys, bits));
     }
     return some_minimum_lanes(keys, bits);
 }
@@ -127,7 +127,7 @@ static TARGET inline void note(lowest *self, __m256d keys, uint32_t word)
 {
     __m256d better = _mm256_cmp_pd(keys, self->keys, _CMP_LT_OQ);
     self->keys = _mm256_min_pd(self->keys, keys);
-    self->words = _mm256_blendv_pd(self->words, all(word), better);
+    self->words = _mm256_blendv_pd(self->words, broadcast(word), better);
 }
 
 /// The slot of the smallest key in four words from where it was seen, or in as many as there are.
@@ -156,14 +156,14 @@ static TARGET inline __m256i four_words(const uint64_t *words)
 static TARGET uint32_t masked_minimum(const int64_t *keys, const uint64_t *mask,
                                       const uint64_t *available, uint32_t first, uint32_t last)
 {
-    lowest lowest = {all(LOADS_KEY_ABSENT), _mm256_setzero_pd()};
+    lowest best = {broadcast(LOADS_KEY_ABSENT), _mm256_setzero_pd()};
     for (uint32_t word = first; word < last;) {
         uint32_t end = word + 4 <= last ? word + 4 : last;
         if (end - word == 4) {
             __m256i bits = _mm256_and_si256(four_words(mask + word), four_words(available + word));
             bool is_full = _mm256_testc_si256(bits, _mm256_set1_epi64x(-1));
             if (is_full) {
-                note(&lowest, minimum_lanes(keys + (uint64_t)word * LOADS_BLOCK, 4 * LOADS_BLOCK),
+                note(&best, minimum_lanes(keys + (uint64_t)word * LOADS_BLOCK, 4 * LOADS_BLOCK),
                      word);
             }
             if (is_full || _mm256_testz_si256(bits, bits)) {
@@ -174,11 +174,11 @@ static TARGET uint32_t masked_minimum(const int64_t *keys, const uint64_t *mask,
         for (; word < end; word++) {
             uint64_t bits = mask[word] & available[word];
             if (bits != 0) {
-                note(&lowest, word_minimum_lanes(keys + (uint64_t)word * LOADS_BLOCK, bits), word);
+                note(&best, word_minimum_lanes(keys + (uint64_t)word * LOADS_BLOCK, bits), word);
             }
         }
     }
-    return slot_of(&lowest, keys, last);
+    return slot_of(&best, keys, last);
 }
 
 static TARGET uint64_t count_bits(const uint64_t *mask, const uint64_t *available, uint32_t first,

@@ -22,7 +22,7 @@ static TARGET inline __m128d load(const int64_t *keys)
     return _mm_load_pd((const double *)(const void *)keys);
 }
 
-static TARGET inline __m128d all(int64_t key)
+static TARGET inline __m128d broadcast(int64_t key)
 {
     return _mm_castsi128_pd(_mm_set1_epi64x(key));
 }
@@ -40,7 +40,7 @@ static TARGET inline __m128d minimum_lanes(const int64_t *keys, uint32_t count)
     // Eight chains, because a minimum takes four cycles and two can start in each.
     __m128d best[8];
     for (int chain = 0; chain < 8; chain++) {
-        best[chain] = all(LOADS_KEY_ABSENT);
+        best[chain] = broadcast(LOADS_KEY_ABSENT);
     }
     uint32_t index = 0;
     for (; index + 16 <= count; index += 16) {
@@ -75,7 +75,7 @@ static TARGET inline __m128d some_minimum_lanes(const int64_t *keys, uint64_t bi
 {
     __m128d best[4];
     for (int chain = 0; chain < 4; chain++) {
-        best[chain] = all(LOADS_KEY_ABSENT);
+        best[chain] = broadcast(LOADS_KEY_ABSENT);
     }
     for (uint32_t index = 0; index < LOADS_BLOCK; index += 8, bits >>= 8) {
         for (int chain = 0; chain < 4; chain++) {
@@ -115,7 +115,7 @@ static TARGET inline __m128d word_minimum_lanes(const int64_t *keys, uint64_t bi
         return minimum_lanes(keys, LOADS_BLOCK);
     }
     if (loads_is_sparse(bits, SPARSE_BITS)) {
-        return all(loads_sparse_minimum(keys, bits));
+        return broadcast(loads_sparse_minimum(keys, bits));
     }
     return some_minimum_lanes(keys, bits);
 }
@@ -132,7 +132,7 @@ static TARGET uint32_t masked_minimum(const int64_t *keys, const uint64_t *mask,
                                       const uint64_t *available, uint32_t first, uint32_t last)
 {
     // Each lane remembers its smallest key and the word where it saw it.
-    __m128d best = all(LOADS_KEY_ABSENT);
+    __m128d best = broadcast(LOADS_KEY_ABSENT);
     __m128d best_word = _mm_setzero_pd();
     for (uint32_t word = first; word < last;) {
         uint32_t end = word + 2 <= last ? word + 2 : last;
@@ -148,7 +148,7 @@ static TARGET uint32_t masked_minimum(const int64_t *keys, const uint64_t *mask,
             __m128d lanes = word_minimum_lanes(keys + (uint64_t)word * LOADS_BLOCK, bits);
             __m128d better = _mm_cmplt_pd(lanes, best);
             best = _mm_min_pd(best, lanes);
-            best_word = _mm_blendv_pd(best_word, all(word), better);
+            best_word = _mm_blendv_pd(best_word, broadcast(word), better);
         }
     }
     int64_t lane_keys[2], lane_words[2];
