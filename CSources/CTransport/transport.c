@@ -94,7 +94,7 @@ transport *transport_open(const transport_config *config, transport_error *error
                                                    : &TRANSPORT_NATIVE_OPS;
     self->names = config->names;
     self->messages = config->messages;
-    self->busy_poll_ns = config->busy_poll_ns;
+    busy_poll_init(&self->busy_poll, config->busy_poll_ns);
     self->wake_fd = -1;
     process_init(self);
     if (open_parts(self, config, error))
@@ -130,7 +130,7 @@ static int wait_once(transport *self, uint64_t deadline_ns)
     uint64_t body_ns = self->ops->deadline_ns(self);
     uint64_t timer_ns = body_ns < self->process.poll_ns ? body_ns : self->process.poll_ns;
     uint64_t until_ns = deadline_ns < timer_ns ? deadline_ns : timer_ns;
-    if (self->woken || self->process.gone || self->ops->ready(self))
+    if (until_ns > 0 && (self->woken || self->process.gone || self->ops->ready(self)))
         until_ns = 0;
     int32_t count = self->reactor->ops->wait(self->reactor, until_ns, fired);
     for (int32_t i = 0; i < count; i++)
@@ -158,6 +158,54 @@ static uint32_t gather_own(transport *self, transport_event *events, uint32_t ca
     return count;
 }
 
+static inline void relax(void)
+{
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
+/// Of this thread, by others that wanted its core.
+static int64_t preemptions(void)
+{
+    struct rusage usage;
+    return getrusage(RUSAGE_THREAD, &usage) == 0 ? usage.ru_nivcsw : 0;
+}
+
+/// The number of events once there are some, or something to notice; 0 at the deadline; -errno.
+static int32_t wait_for_events(transport *self, uint64_t deadline_ns, transport_event *events,
+                               uint32_t capacity)
+{
+    busy_poll *busy = &self->busy_poll;
+    bool began = false;
+    bool looks = busy->window_ns > 0;
+    for (;;) {
+        int rc = wait_once(self, looks ? 0 : deadline_ns);
+        if (rc < 0)
+            return rc;
+        uint32_t count = gather_own(self, events, capacity);
+        count += self->ops->gather(self, events + count, capacity - count);
+        bool found = count > 0 || self->noticed;
+        uint64_t now_ns = found && !began ? 0 : transport_now_ns();
+        if (found || (deadline_ns != UINT64_MAX && now_ns >= deadline_ns)) {
+            if (began)
+                busy_poll_end(busy, now_ns, found);
+            self->noticed = false;
+            return (int32_t)count;
+        }
+        if (!looks && !began)
+            continue; // it never looks, and has slept
+        if (!began)
+            busy_poll_begin(busy, now_ns);
+        began = true;
+        looks = busy_poll_looks(busy, now_ns, preemptions);
+        if (looks)
+            relax();
+    }
+}
+
 int32_t transport_turn(transport *self, uint64_t deadline_ns, transport_event *events,
                        uint32_t capacity)
 {
@@ -166,22 +214,7 @@ int32_t transport_turn(transport *self, uint64_t deadline_ns, transport_event *e
     if (capacity > INT32_MAX)
         capacity = INT32_MAX;
     self->ops->begin_turn(self);
-    bool spinning = self->busy_poll_ns != 0;
-    uint64_t sleep_ns = spinning ? transport_now_ns() + self->busy_poll_ns : 0;
-    for (;;) {
-        spinning = spinning && transport_now_ns() < sleep_ns;
-        int rc = wait_once(self, spinning ? 0 : deadline_ns);
-        if (rc < 0)
-            return rc;
-        uint32_t count = gather_own(self, events, capacity);
-        count += self->ops->gather(self, events + count, capacity - count);
-        if (count > 0 || self->noticed) {
-            self->noticed = false;
-            return (int32_t)count;
-        }
-        if (deadline_ns != UINT64_MAX && transport_now_ns() >= deadline_ns)
-            return 0;
-    }
+    return wait_for_events(self, deadline_ns, events, capacity);
 }
 
 void transport_send_all(transport *self, const transport_send *sends, uint32_t count)

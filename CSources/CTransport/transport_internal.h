@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "busy_poll.h"
 #include "include/transport.h"
 #include "reactor/reactor.h"
 
@@ -72,7 +73,7 @@ struct transport {
     reactor *reactor;
     atoms *names;
     message_table *messages;
-    uint64_t busy_poll_ns;
+    busy_poll busy_poll;
     int wake_fd;
     bool woken;
     bool noticed; ///< there is something new for transport_next_notice

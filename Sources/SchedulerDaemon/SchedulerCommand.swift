@@ -77,9 +77,10 @@ struct SchedulerCommand: ParsableCommand {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Look for messages this long before sleeping: a shorter way for each, for a core's time.",
-      valueName: "microseconds"))
-  var busyPollUs = 0
+      "How long to look for messages before sleeping, which saves waking up; 0: not at all; auto: "
+        + "100, when messages have come so soon lately and nobody else wants the core.",
+      valueName: "auto|microseconds"))
+  var busyPollUs = "auto"
 
   @Option(
     help: ArgumentHelp(
@@ -141,11 +142,7 @@ struct SchedulerCommand: ParsableCommand {
     options.links.body = try pick("--transport", transport)
     options.links.io = try pick("--io", io)
     options.links.ioThreads = ioThreads
-    guard busyPollUs >= 0 && busyPollUs <= 1_000_000 else {
-      throw refusal(
-        "--busy-poll-us is \(busyPollUs): give microseconds from 0 (sleep at once) to 1000000")
-    }
-    options.links.busyPoll_ns = UInt64(busyPollUs) * 1000
+    options.links.busyPoll_ns = try busyPoll_ns()
     options.links.curvePublicKey = environment("IPP_CURVE_PUBLICKEY")
     options.links.curveSecretKey = environment("IPP_CURVE_SECRETKEY")
 
@@ -196,6 +193,16 @@ struct SchedulerCommand: ParsableCommand {
     guard parentPid >= 0 else { throw refusal("--parent-pid is \(parentPid): give a process id") }
     options.parentPID = parentPid
     return options
+  }
+
+  private func busyPoll_ns() throws(SchedulerFailure) -> UInt64? {
+    if busyPollUs == "auto" { return nil }
+    guard let microseconds = UInt64(busyPollUs), microseconds <= 1_000_000 else {
+      throw refusal(
+        "--busy-poll-us is \"\(busyPollUs)\": give auto, or microseconds from 0 (sleep at once) "
+          + "to 1000000")
+    }
+    return microseconds * 1000
   }
 
   private func sync() throws(SchedulerFailure) -> JournalSync {

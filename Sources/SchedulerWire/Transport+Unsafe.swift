@@ -34,8 +34,9 @@ public struct TransportOptions: Sendable {
   public static let ioThreadsMax = Int(TRANSPORT_IO_THREADS_MAX)
   /// What peers may make the scheduler hold.
   public var limits = Limits()
-  /// How long a turn looks for messages before it sleeps.
-  public var busyPoll_ns: UInt64 = 0
+  /// How long a turn looks for messages before it sleeps; 0: not at all; nil: 0.1 ms, when that is
+  /// likely to pay.
+  public var busyPoll_ns: UInt64?
   public init() {}
 }
 
@@ -58,7 +59,7 @@ struct Transport: ~Copyable {
   ) throws(TransportFailure) {
     var config = unsafe transport_config()
     unsafe config.body = options.body == .zmq ? TRANSPORT_BODY_ZMQ : TRANSPORT_BODY_NATIVE
-    unsafe config.busy_poll_ns = options.busyPoll_ns
+    unsafe config.busy_poll_ns = options.busyPoll_ns ?? TRANSPORT_BUSY_POLL_AUTO
     unsafe config.io =
       switch options.io {
       case .auto: TRANSPORT_IO_AUTO

@@ -85,6 +85,8 @@ struct Setting {
     options.transport.notificationURL = address(Port.notification)
     options.transport.registrationURL = address(Port.registration)
     options.transport.seed = seed | 1
+    // Time stands still while the scheduler does anything but sleep.
+    options.transport.busyPoll_ns = 0
     return options
   }
 }

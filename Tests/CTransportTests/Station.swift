@@ -60,6 +60,7 @@ final class Station {
     holdNanoseconds: UInt64 = 10_000_000_000, holdBytes: UInt64 = 1 << 26, dealer: Bool = false,
     body: transport_body? = nil, frameBytesMax: UInt64 = 0,
     limits: transport_limits = transport_limits(),
+    busyPoll: UInt64 = TRANSPORT_BUSY_POLL_AUTO,
     checker: transport_checker = transport_checker()
   ) throws {
     names = atoms_create(7)
@@ -73,6 +74,7 @@ final class Station {
     config.hold_ns = holdNanoseconds
     config.hold_bytes_max = holdBytes
     config.engine_dealer = dealer
+    config.busy_poll_ns = busyPoll
     config.frame_bytes_max = frameBytesMax
     config.limits = limits
     config.names = names

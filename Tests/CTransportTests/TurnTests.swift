@@ -34,6 +34,26 @@ extension TransportTests {
       station.close()
     }
 
+    /// 0: sleeps at once. 50 ms: finds what comes without sleeping. AUTO: all other tests.
+    @Test(arguments: eachReactor, [0, 50_000_000] as [UInt64])
+    func `a turn that looks before it sleeps`(_ setup: Setup, _ window: UInt64) throws {
+      let station = try Station(setup, busyPoll: window)
+      let peer = Peer(ZMQ_DEALER)
+      peer.connect(station.endpoint(client))
+      for number in 0..<200 {
+        peer.send([bytes("\(number)")])
+        #expect(try station.next().frames[0] == bytes("\(number)"))
+      }
+      // A deadline within the window, and one after it.
+      var event = transport_event()
+      for wait in [2_000_000, 60_000_000] as [UInt64] {
+        let deadline = transport_now_ns() + wait
+        #expect(transport_turn(station.transport, deadline, &event, 1) == 0)
+        #expect(transport_now_ns() >= deadline)
+      }
+      station.close()
+    }
+
     @Test(arguments: eachReactor)
     func `what does not fit is gathered by the next turn at once`(_ setup: Setup) throws {
       let station = try Station(setup)

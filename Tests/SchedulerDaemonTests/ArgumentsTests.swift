@@ -164,6 +164,17 @@ import Testing
     }
   }
 
+  @Test func busyPollingIsAutoOrMicroseconds() throws {
+    for (arguments, wanted) in [
+      ([], nil), (["--busy-poll-us", "auto"], nil), (["--busy-poll-us", "0"], 0),
+      (["--busy-poll-us=20"], 20_000),
+    ] as [([String], UInt64?)] {
+      let command = try YardmasterCommand.parseAsRoot(Self.good + arguments)
+      let options = try (#require(command as? SchedulerCommand)).options()
+      #expect(options.links.busyPoll_ns == wanted, "\(arguments)")
+    }
+  }
+
   @Test func whatAnArgumentQuotesCannotBreakTheLine() throws {
     #expect(Self.outcome(Self.good) == .runs)
     guard case .refuses(let line) = Self.outcome(Self.good + ["--scheme", "a\n\u{1b}[2Jb"]) else {

@@ -94,6 +94,8 @@ typedef enum transport_io {
 
 /// I/O threads, at most.
 #define TRANSPORT_IO_THREADS_MAX 64
+/// `busy_poll_ns`: looks for something before it sleeps when that is likely to pay, for 0.1 ms.
+#define TRANSPORT_BUSY_POLL_AUTO 0xffffffffffffffffull
 /// Messages that a checker gets to see before it checks them.
 #define TRANSPORT_AHEAD_MAX 32
 /// Bytes that a checker may say about a message.
@@ -170,7 +172,7 @@ typedef struct transport_config {
     uint64_t hold_ns;         ///< how long frames for an engine that has not connected are held
     uint64_t hold_bytes_max;  ///< and at most this much over all engines
     uint64_t frame_bytes_max; ///< larger frames close their connection; 0 = no limit
-    uint64_t busy_poll_ns;    ///< how long a turn looks for something before it sleeps
+    uint64_t busy_poll_ns;    ///< how long a turn looks for something before it sleeps; or AUTO
     transport_limits limits;  ///< native
     uint64_t seed;            ///< of the reconnection jitter; 0: from the clock (native)
     uint32_t io_threads;      ///< native: lanes; 0: everything in the thread that turns
