@@ -18,7 +18,6 @@ cd "$(dirname "$0")" || exit 1
 # Percent a count may be above its threshold: above what a neighbouring change shifts by chance
 # (inlining, the layout of a struct), below what anyone would want to lose unseen.
 readonly TOLERANCE_PERCENT=5
-readonly OPERATIONS_A_ROUND=1000
 
 thresholds=Thresholds
 update=no
@@ -124,7 +123,7 @@ list=$(run_driver "$driver") || exit 1
 [ "$update" = yes ] && mkdir -p "$thresholds"
 failed=0
 counted=0
-while read -r id low high; do
+while read -r id low high operations; do
     is_wanted "$id" || continue
     # Callgrind does not know AVX-512, nor do the thresholds.
     case "$id" in *-avx512) [ "$counter" = perf ] || continue ;; esac
@@ -135,7 +134,7 @@ while read -r id low high; do
         failed=1
         continue
     fi
-    instructions=$(awk -v n=$((second - first)) -v by=$(((high - low) * OPERATIONS_A_ROUND)) \
+    instructions=$(awk -v n=$((second - first)) -v by=$(((high - low) * operations)) \
         'BEGIN { printf "%.1f", n / by }')
     if [ "$update" = yes ]; then
         printf '{ "instructions": %s }\n' "$instructions" >"$thresholds/$id.json" || exit 1

@@ -1,6 +1,7 @@
 /// instruction-driver: runs one case for a number of rounds, for instructions.sh to count.
 ///
-///     instruction-driver              the cases: id, low and high number of rounds
+///     instruction-driver              the cases that can be counted: id, low and high number of
+///                                     rounds, operations a round
 ///     instruction-driver ID ROUNDS    runs one
 
 import Glibc
@@ -15,7 +16,9 @@ func refuse(_ sentence: String) -> Never {
 let arguments = Array(CommandLine.arguments.dropFirst())
 switch arguments.count {
 case 0:
-  for each in allCases() { print(each.id, each.rounds.low, each.rounds.high) }
+  for each in allCases() {
+    if let rounds = each.rounds { print(each.id, rounds.low, rounds.high, each.operations) }
+  }
 case 2:
   guard let each = allCases().first(where: { $0.id == arguments[0] }) else {
     refuse("no case \(arguments[0]) on this machine; without arguments all are listed")

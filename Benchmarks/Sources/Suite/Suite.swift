@@ -3,17 +3,21 @@
 import Benchmark
 import Workloads
 
-/// Figures are shown an operation (the `*` of the table says so): a round is a thousand.
+/// Figures are shown an operation (the `*` of the table says so): an iteration is a thousand of
+/// them, or a million of a case with more of them in a round.
 public func registerSuite(_ name: String) {
-  precondition(BenchmarkScalingFactor.kilo.rawValue == operationsARound)
-  var configuration = Benchmark.Configuration()
-  configuration.metrics = [.wallClock, .throughput]
-  configuration.scalingFactor = .kilo
-  configuration.warmupIterations = 5
-  configuration.timeUnits = .nanoseconds
   for each in allCases() where each.suite == name {
+    let scale: BenchmarkScalingFactor = each.operations <= 1000 ? .kilo : .mega
+    precondition(scale.rawValue % each.operations == 0)
+    let rounds = scale.rawValue / each.operations
+    var configuration = Benchmark.Configuration()
+    configuration.metrics = [.wallClock, .throughput]
+    configuration.scalingFactor = scale
+    configuration.warmupIterations = scale == .kilo ? 5 : 1
+    configuration.maxDuration = scale == .kilo ? .seconds(1) : .seconds(5)
+    configuration.timeUnits = .nanoseconds
     Benchmark(each.name, configuration: configuration) { (_, workload: any Workload) in
-      workload.round()
+      for _ in 0..<rounds { workload.round() }
     } setup: {
       each.prepare()
     }

@@ -3,12 +3,12 @@
 /// Invariant: a case's work depends on nothing but the case and the number of rounds: seeds are
 /// fixed, there is no clock and no thread, so two runs execute the same instructions.
 
-/// Operations in a round: what every figure is divided by.
+/// Operations in a round, where a case does not say another number.
 public let operationsARound = 1000
 
 /// State that was prepared, ready to do the same work again and again.
 public protocol Workload: AnyObject {
-  /// `operationsARound` operations.
+  /// The operations of the case, once.
   func round()
 }
 
@@ -16,19 +16,23 @@ public struct Case: Sendable {
   /// The suite's target: Core, Choosers, Names, Sign, Scan, Intake, Codec, Rings.
   public let suite: String
   public let name: String
-  /// The two numbers of rounds whose difference instructions.sh takes.
-  public let rounds: (low: Int, high: Int)
+  /// Operations in a round: what its figures are divided by.
+  public let operations: Int
+  /// The two numbers of rounds whose difference instructions.sh takes; nil: too many to count.
+  public let rounds: (low: Int, high: Int)?
   public let prepare: @Sendable () -> any Workload
 
   /// The file of its threshold, without `.json`.
   public var id: String { "\(suite).\(name)" }
 
   init(
-    _ suite: String, _ name: String, rounds: (low: Int, high: Int) = (5, 15),
+    _ suite: String, _ name: String, operations: Int = operationsARound,
+    rounds: (low: Int, high: Int)? = (5, 15),
     prepare: @escaping @Sendable () -> any Workload
   ) {
     self.suite = suite
     self.name = name
+    self.operations = operations
     self.rounds = rounds
     self.prepare = prepare
   }
