@@ -2,7 +2,8 @@
 /// message_release.
 ///
 /// Sizes: every 64 bytes up to 1 KiB, then 8 steps a doubling up to 128 KiB; larger blocks are not
-/// kept.
+/// kept. Large frames have mapped *regions*, of which some are kept, too: their pages are there,
+/// while those of a new one cost more than copying into them.
 ///
 /// Invariant: a block is in exactly one place: in use (counted in `alive`) or in the free list of
 /// its class; the pool itself lives until its owner has let go and `alive` is 0.
@@ -16,15 +17,27 @@
 #define POOL_CLASSES          (POOL_FINE_CLASSES + 7u * 8u)
 #define POOL_CLASS_NONE       UINT32_MAX
 #define POOL_CLASSED_SIZE_MAX (128u << 10)
+#define POOL_REGIONS_MAX      32u
+/// Bytes of regions that are kept, in times of those of blocks.
+#define POOL_REGIONS_SHARE 2u
 
 /// What a block is while nobody uses it.
 typedef struct pool_free_block {
     struct pool_free_block *next;
 } pool_free_block;
 
+/// Mapped memory; `capacity` is a number of pages.
+typedef struct pool_region {
+    uint8_t *data;
+    size_t capacity;
+} pool_region;
+
 typedef struct transport_pool {
     pool_free_block *free[POOL_CLASSES];
     uint64_t kept_bytes, kept_bytes_max;
+    pool_region regions[POOL_REGIONS_MAX]; ///< unused
+    uint32_t region_count;
+    uint64_t region_bytes;
     uint64_t alive;
     bool orphaned; ///< the transport was closed
 } transport_pool;
@@ -33,6 +46,12 @@ typedef struct transport_pool {
 transport_pool *transport_pool_create(uint64_t kept_bytes_max);
 /// Frees what is unused now, and the rest when the last block in use is given back.
 void transport_pool_destroy(transport_pool *);
+
+/// A region that was kept, not cleared: the smallest that holds `wanted`, if it is not over twice
+/// as large, else the largest that is smaller. False: there is none.
+bool transport_pool_take_region(transport_pool *, uint64_t wanted, pool_region *out);
+/// Keeps a region, or unmaps it.
+void transport_pool_give_region(transport_pool *, pool_region);
 
 static inline uint32_t pool_class_of(size_t size)
 {

@@ -7,6 +7,26 @@ import Foundation
 import TestSupport
 import Testing
 
+/// Fast without optimisation, as is comparing.
+private func pattern(_ size: Int, _ number: Int) -> [UInt8] {
+  [UInt8](unsafeUninitializedCapacity: size) { buffer, count in
+    let period = 4099
+    for index in 0..<min(size, period) {
+      buffer[index] = UInt8(truncatingIfNeeded: index &* 31 &+ number)
+    }
+    count = min(size, period)
+    while count < size {
+      let more = min(count, size - count)
+      memcpy(buffer.baseAddress! + count, buffer.baseAddress!, more)
+      count += more
+    }
+  }
+}
+
+private func areEqual(_ a: [UInt8], _ b: [UInt8]) -> Bool {
+  a.count == b.count && memcmp(a, b, a.count) == 0
+}
+
 extension TransportTests {
   @Suite struct Messages {
     @Test(arguments: eachReactor)
@@ -39,6 +59,31 @@ extension TransportTests {
       peer.send([bytes("after")])
       let all = station.gather(2)
       #expect(all.map(\.frames) == [[[], []], [bytes("after")]])
+      station.close()
+    }
+
+    /// Their memory is kept and used again: larger, smaller, two at a time, and cut off in between.
+    @Test(arguments: eachReactor)
+    func `large frames one after the other come through unchanged`(_ setup: Setup) throws {
+      let station = try Station(setup)
+      let peer = Peer(ZMQ_DEALER, identity: "e")
+      peer.connect(station.endpoint(client))
+      let sizes = [3 << 20, 1 << 20, 5 << 20, (1 << 20) + 5, 4 << 20, 70_000, 4 << 20]
+      for (number, pair) in zip(sizes, sizes.dropFirst()).enumerated() {
+        let body = [pattern(pair.0, number), pattern(pair.1, number + 100)]
+        for frame in body { peer.send([frame, bytes("end")]) }
+        let all = station.gather(2)
+        for (received, sent) in zip(all, body) { #expect(areEqual(received.frames[0], sent)) }
+        if let last = all.last {
+          station.send(TRANSPORT_CLIENT, to: last.peerAtom, last.message)
+          let back = try #require(pump(station) { peer.receive(milliseconds: 20) })
+          #expect(areEqual(back[0], body[1]) && back.count == 2)
+        }
+        let cut = Peer(ZMQ_DEALER)
+        cut.connect(station.endpoint(client))
+        cut.send([[UInt8](repeating: 1, count: 30 << 20)])
+        _ = station.turn(within: 1_000_000)
+      }  // `cut` is closed: what it had begun is given back
       station.close()
     }
 

@@ -31,7 +31,7 @@ static void give_small(native_assembly *self)
 void native_assembly_reset(native_assembly *self)
 {
     for (uint32_t i = 0; i < self->large_count; i++)
-        native_large_free(&self->large[i]);
+        native_large_free(&self->large[i], self->pool);
     if (self->small_capacity > SMALL_CAPACITY_KEPT)
         give_small(self);
     if (self->part_capacity > PARTS_KEPT) {
@@ -181,7 +181,7 @@ static const char *take_body(native_assembly *self, const uint8_t *data, size_t 
     native_large *large = &self->large[self->large_count - 1];
     size_t at = (size_t)self->received;
     while (size > 0) {
-        if (!native_large_reserve(large, at, self->frame.size))
+        if (!native_large_reserve(large, self->pool, at, self->frame.size))
             return NO_MEMORY;
         size_t room = large->capacity - at < size ? large->capacity - at : size;
         memcpy(large->data + at, data, room);
@@ -197,7 +197,7 @@ static void drop_frame(native_assembly *self)
 {
     self->taken -= self->frame.size;
     if (self->is_large)
-        native_large_free(&self->large[--self->large_count]);
+        native_large_free(&self->large[--self->large_count], self->pool);
     else
         self->small_used -= (size_t)self->frame.size;
 }

@@ -30,7 +30,7 @@ void native_block_dispose(message *head)
 {
     native_block *block = (native_block *)head;
     for (uint32_t i = 0; i < block->large_count; i++)
-        native_large_free(&block->large[i]);
+        native_large_free(&block->large[i], block->pool);
     free(block->large);
     transport_pool_give(block->pool, block, block->size_class);
 }
@@ -49,9 +49,11 @@ static uint8_t *map(native_large *self, size_t capacity)
     return data == MAP_FAILED ? NULL : data;
 }
 
-bool native_large_reserve(native_large *self, size_t used, uint64_t wanted)
+bool native_large_reserve(native_large *self, transport_pool *pool, size_t used, uint64_t wanted)
 {
     if (wanted <= self->capacity)
+        return true;
+    if (!self->data && wanted >= MAPPED_SIZE_MIN && transport_pool_take_region(pool, wanted, self))
         return true;
     uint64_t ahead = used / 4 > NATIVE_LARGE_STEP ? used / 4 : NATIVE_LARGE_STEP;
     uint64_t capacity = wanted - used > ahead ? used + ahead : wanted;
@@ -74,10 +76,10 @@ bool native_large_reserve(native_large *self, size_t used, uint64_t wanted)
     return true;
 }
 
-void native_large_free(native_large *self)
+void native_large_free(native_large *self, transport_pool *pool)
 {
     if (is_mapped(self))
-        munmap(self->data, self->capacity);
+        transport_pool_give_region(pool, *self);
     else
         free(self->data);
     *self = (native_large){0};

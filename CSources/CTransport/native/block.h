@@ -17,10 +17,8 @@
 /// `frame_count` has 16 bits.
 #define NATIVE_FRAMES_MAX 65535u
 
-typedef struct native_large {
-    uint8_t *data;
-    size_t capacity;
-} native_large;
+/// From MAPPED_SIZE_MIN (block.c) on a region, else malloc's.
+typedef pool_region native_large;
 
 typedef struct native_block {
     message head;
@@ -42,6 +40,7 @@ static inline uint8_t *native_block_bytes(native_block *self)
 /// The message's `dispose`, and the end of a block that was never adopted.
 void native_block_dispose(message *);
 
-/// Room for `wanted` bytes or, when they are far off, for NATIVE_LARGE_STEP beyond `used`.
-bool native_large_reserve(native_large *, size_t used, uint64_t wanted);
-void native_large_free(native_large *);
+/// Room for `wanted` bytes or, when they are far off, for NATIVE_LARGE_STEP beyond `used`, or what
+/// an unused region has.
+bool native_large_reserve(native_large *, transport_pool *, size_t used, uint64_t wanted);
+void native_large_free(native_large *, transport_pool *);
