@@ -42,9 +42,11 @@ static void note_preemption(busy_poll *self, uint64_t now_ns, int64_t preempted)
 
 bool busy_poll_looks(busy_poll *self, uint64_t now_ns, int64_t (*preemptions)(void))
 {
+    // After the window the thread has slept in between.
+    bool looked = self->last_ns < self->until_ns;
     uint64_t gap_ns = now_ns - self->last_ns;
     self->last_ns = now_ns;
-    if (self->adaptive && self->until_ns > 0 && gap_ns > BUSY_POLL_GAP_NS)
+    if (self->adaptive && looked && gap_ns > BUSY_POLL_GAP_NS)
         note_preemption(self, now_ns, preemptions());
     return now_ns < self->until_ns;
 }

@@ -146,6 +146,19 @@ private let counted = Atomic<Int64>(0)
     #expect(waiter.now - begin < 20 * ms)
   }
 
+  @Test func `a sleep that brings nothing is no preemption`() {
+    var waiter = Waiter(TRANSPORT_BUSY_POLL_AUTO)
+    waiter.preemptions = { counted.add(1, ordering: .relaxed).newValue }
+    for _ in 0..<200 { waiter.wait(40 * us) }
+    busy_poll_begin(&waiter.poll, waiter.now)
+    while busy_poll_looks(&waiter.poll, waiter.now, waiter.preemptions) { waiter.now += us }
+    waiter.now += 5 * ms  // asleep, woken by a send's end
+    let looks = busy_poll_looks(&waiter.poll, waiter.now, waiter.preemptions)
+    #expect(!looks)
+    busy_poll_end(&waiter.poll, waiter.now, false)
+    #expect(waiter.poll.rest_until_ns == 0)
+  }
+
   @Test func `a stall without preemption, as of a virtual machine, is nobody's wish`() {
     var waiter = Waiter(TRANSPORT_BUSY_POLL_AUTO)
     for _ in 0..<200 { waiter.wait(40 * us) }
