@@ -1,6 +1,5 @@
 #!/bin/sh
-# Heap allocations a task in steady state, as a test: at most 1 in 100 tasks (arrays that double) and
-# 200 (pools that grow when the machine stalls).
+# Heap allocations a task in steady state, as a test: at most 1 in 100 tasks (arrays that double).
 #   perf/allocations.sh [CANDIDATE [yard-load options]]     default: uring and epoll, 64 and 1,024
 # in flight, plain tasks, retries and payloads of 20 kB. Status 1: a run allocates more.
 set -eu
