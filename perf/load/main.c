@@ -171,15 +171,21 @@ static void load_measure_in_parts(load_run *run)
 static void load_measure(load_run *run)
 {
     int attached = 0;
-    uint64_t attached_from = run->answered;
+    /* A tracer counts from when it has attached, anything else (perf) from its start. */
+    uint64_t attached_from = run->answered, untraced = attached_from;
+    bool traced = false;
     if (run->options.attach) {
         attached = load_attach_start(run);
         uint64_t settled_ns = load_clock_ns() + 1000000000;
         while (load_clock_ns() < settled_ns && load_go_on(run)) {
             load_step(run);
-            if (!load_tracer_attached(run->options.pid))
-                attached_from = run->answered;
+            if (load_tracer_attached(run->options.pid))
+                traced = true;
+            else
+                untraced = run->answered;
         }
+        if (traced)
+            attached_from = untraced;
     }
     load_snapshot_take(run, &run->begin);
     run->window_begin_ns = run->begin.wall_ns;
