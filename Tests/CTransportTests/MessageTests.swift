@@ -73,12 +73,14 @@ extension TransportTests {
         let body = [pattern(pair.0, number), pattern(pair.1, number + 100)]
         for frame in body { peer.send([frame, bytes("end")]) }
         let all = station.gather(2)
-        for (received, sent) in zip(all, body) { #expect(areEqual(received.frames[0], sent)) }
-        if let last = all.last {
-          station.send(TRANSPORT_CLIENT, to: last.peerAtom, last.message)
-          let back = try #require(pump(station) { peer.receive(milliseconds: 20) })
-          #expect(areEqual(back[0], body[1]) && back.count == 2)
+        try #require(all.map(\.frames.count) == [2, 2])
+        for (received, sent) in zip(all, body) {
+          #expect(areEqual(received.frames[0], sent) && received.frames[1] == bytes("end"))
         }
+        station.send(TRANSPORT_CLIENT, to: all[1].peerAtom, all[1].message)
+        let back = try #require(pump(station) { peer.receive(milliseconds: 20) })
+        try #require(back.count == 2)
+        #expect(areEqual(back[0], body[1]) && back[1] == bytes("end"))
         let cut = Peer(ZMQ_DEALER)
         cut.connect(station.endpoint(client))
         cut.send([[UInt8](repeating: 1, count: 30 << 20)])
