@@ -15,7 +15,7 @@ mkdir -p "$logs"
 suites=${*:-tidy swift neon fuzz simulator package wire wire-epoll wire-lanes wire-zmq \
     differential differential-zmq conformance conformance-zmq perf allocations}
 passed=0 failed=0
-summary=()
+summary=() failures=()
 
 # run NAME COMMAND...: one suite, its output shown and kept; counts one pass or one failure unless
 # the suite prints counts of its own that `count` understands.
@@ -27,6 +27,12 @@ run() {
     "$@" 2>&1 | tee "$log"
     status=${PIPESTATUS[0]}
     count "$name" "$log" "$status" $((SECONDS - started))
+}
+
+# what_failed LOG: the lines that name a failure (pytest, swift test, ours), or else the last ones.
+what_failed() {
+    { grep -aE '^(FAILED|ERROR) |✘|^(FAIL|fail) |error: ' "$1" || tail -n 5 "$1"; } |
+        tail -n 10 | cut -c 1-200
 }
 
 count() {
@@ -43,6 +49,8 @@ count() {
         return
     fi
     if [ "$status" -ne 0 ] && [ "$bad" -eq 0 ]; then bad=1; fi
+    # Said once more at the end: whoever has the last lines alone must see what failed.
+    if [ "$bad" -ne 0 ]; then failures+=("-- $name:" "$(what_failed "$log")"); fi
     if [ "$status" -eq 0 ] && [ "$good" -eq 0 ]; then good=1; fi
     passed=$((passed + good)) failed=$((failed + bad))
     summary+=("$name: $good passed, $bad failed (${seconds} s)")
@@ -96,5 +104,6 @@ run allocations perf/allocations.sh
 
 printf '\n'
 printf '%s\n' "${summary[@]}"
+[ "$failed" -eq 0 ] || printf '%s\n' "${failures[@]}"
 printf '%d passed, %d failed\n' "$passed" "$failed"
 [ "$failed" -eq 0 ]

@@ -4,6 +4,7 @@ By default the scheduler is the double beside this file. `--binary PATH` runs th
 real yardmaster, except those marked `double_only`, which need the double's tricks.
 """
 
+import contextlib
 import json
 import os
 import signal
@@ -126,7 +127,9 @@ class Controller:
 
     def report(self):
         """What the double says that it was given, one record a start."""
-        wait_for(lambda: self.report_path.exists(), "the double's report")
+        # The file is there before its first line is.
+        path = self.report_path
+        wait_for(lambda: path.exists() and path.read_text().endswith("\n"), "the double's report")
         return [json.loads(line) for line in self.report_path.read_text().splitlines()]
 
     def family(self):
@@ -147,11 +150,16 @@ class Controller:
             engine.wait()
         if self.process and self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
-            self.process.wait(15)
+            try:
+                self.process.wait(WAIT_S)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                pytest.fail(f"the controller outlives SIGTERM by {WAIT_S} s:\n{self.log()}")
         # A controller that is ended before it has set its signal handlers leaves stock's children.
         for process in psutil.process_iter(["cmdline"]):
             if f"--profile-dir={self.profile}" in (process.info["cmdline"] or []):
-                process.kill()
+                with contextlib.suppress(psutil.NoSuchProcess):  # those of another end meanwhile
+                    process.kill()
 
 
 def alive(process):
