@@ -89,6 +89,68 @@ extension TransportTests {
       station.close()
     }
 
+    /// Around every size at which a frame is read in another way.
+    @Test(arguments: eachReactor)
+    func `frames of any size from several peers come whole and in order`(_ setup: Setup) throws {
+      let seed = SeededGenerator.announcedSeed("CTransportTests.TransportTests")
+      var random = SeededGenerator(seed: seed)
+      let edges = [1, 16 << 10, 32 << 10, 64 << 10, 128 << 10, 1 << 20, 4 << 20, 9 << 20]
+      let station = try Station(setup)
+      let peers = (0..<3).map { Peer(ZMQ_DEALER, identity: "\($0)") }
+      for peer in peers { peer.connect(station.endpoint(client)) }
+      func drawn(_ number: Int) -> Frames {
+        (0..<Int.random(in: 1...4, using: &random)).map { frame in
+          let edge = edges.prefix(frame == 0 ? 8 : 5).randomElement(using: &random)!
+          return pattern(max(0, edge + .random(in: -4...4, using: &random)), number + frame)
+        } + [bytes("\(number)")]
+      }
+      for round in 0..<6 {
+        var sent = peers.map { _ in [Frames]() }
+        for (index, peer) in peers.enumerated() {
+          for number in 0..<3 {
+            sent[index].append(drawn(round * 100 + index * 10 + number))
+            peer.send(sent[index][number])
+          }
+        }
+        for event in station.gather(9) {
+          let peer = Int(String(decoding: event.peer, as: UTF8.self))!
+          let wanted = sent[peer].removeFirst()
+          let same =
+            event.frames.count == wanted.count && zip(event.frames, wanted).allSatisfy(areEqual)
+          try #require(same, "peer \(peer), round \(round), seed \(seed)")
+        }
+        #expect(sent.allSatisfy { $0.isEmpty }, "round \(round), seed \(seed)")
+        station.releaseMessages()
+      }
+      station.close()
+    }
+
+    /// The kernel may still be receiving into it.
+    @Test(arguments: eachNative)
+    func `a large frame whose peer is dropped disturbs no other`(_ setup: Setup) throws {
+      let station = try Station(setup)
+      let whole = pattern(5 << 20, 1)
+      for number in 0..<4 {
+        let first = try rawJoined(station, client, "same").peer
+        var cut = Wire.message([pattern(10 << 20, 7)]).prefix(3 << 20)
+        let begun = pump(station) { () -> Bool? in
+          first.sendSome(&cut)
+          return station.counters.unfinished_bytes > 2 << 20 ? true : nil
+        }
+        try #require(begun == true)
+        if number == 3 { break }  // the transport's end comes within the frame
+        let second = RawPeer(station.endpoint(client))
+        second.send(Wire.handshake(identity: "same"))
+        #expect(first.isClosed(station))
+        var message = Wire.message([whole, bytes("\(number)")])[...]
+        let event = try #require(pumpEvent(station) { second.sendSome(&message) })
+        #expect(areEqual(event.frames[0], whole) && event.frames[1] == bytes("\(number)"))
+        #expect(pump(station) { station.counters.unfinished_bytes == 0 ? true : nil } == true)
+        station.releaseMessages()
+      }
+      station.close()
+    }
+
     @Test func `a frame above the limit closes its connection and no other`() throws {
       let station = try Station(frameBytesMax: 1_000)
       let good = Peer(ZMQ_DEALER, identity: "good")

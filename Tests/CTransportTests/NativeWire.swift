@@ -96,6 +96,14 @@ final class RawPeer {
     }
   }
 
+  /// What the kernel takes now: the rest of `data` stays in it.
+  func sendSome(_ data: inout ArraySlice<UInt8>) {
+    let count = data.withUnsafeBytes {
+      Glibc.send(fd, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL | MSG_DONTWAIT))
+    }
+    if count > 0 { data.removeFirst(count) }
+  }
+
   /// Exactly `count` bytes; fewer when the other side closed.
   func read(_ count: Int) -> [UInt8] {
     var out: [UInt8] = []

@@ -9,6 +9,8 @@
 #define SMALL_CAPACITY_KEPT (16u << 10)
 #define PARTS_MIN           16u
 #define PARTS_KEPT          256u
+/// Fewer bytes are copied for less than a receive of their own costs.
+#define ROOM_SIZE_MIN (32u << 10)
 
 static const char NO_MEMORY[] = "needs more memory than there is";
 
@@ -181,10 +183,12 @@ static const char *take_body(native_assembly *self, const uint8_t *data, size_t 
     native_large *large = &self->large[self->large_count - 1];
     size_t at = (size_t)self->received;
     while (size > 0) {
-        if (!native_large_reserve(large, self->pool, at, self->frame.size))
+        // What is there is used up first: `data` may lie in it, and it may move.
+        if (at == large->capacity && !native_large_reserve(large, self->pool, at, self->frame.size))
             return NO_MEMORY;
         size_t room = large->capacity - at < size ? large->capacity - at : size;
-        memcpy(large->data + at, data, room);
+        if (data != large->data + at) // or they were received there
+            memcpy(large->data + at, data, room);
         at += room;
         data += room;
         size -= room;
@@ -279,6 +283,20 @@ native_read native_assembly_feed(native_assembly *self, native_mechanism *mechan
     if (!result.reason && self->received == self->frame.size)
         result.reason = end_frame(self, mechanism, sizes->frames_max, sealed, what, command);
     return result;
+}
+
+reactor_room native_assembly_room(native_assembly *self)
+{
+    native_large *large = &self->large[self->large_count - 1];
+    size_t at = (size_t)self->received;
+    uint64_t missing = self->frame.size - self->received;
+    if (missing < ROOM_SIZE_MIN)
+        return (reactor_room){0};
+    if (large->capacity - at < ROOM_SIZE_MIN &&
+        !native_large_reserve(large, self->pool, at, self->frame.size))
+        return (reactor_room){0}; // whoever copies says so
+    size_t left = large->capacity - at;
+    return (reactor_room){large->data + at, left < missing ? left : (size_t)missing};
 }
 
 native_block *native_assembly_build(native_assembly *self)

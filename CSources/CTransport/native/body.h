@@ -116,6 +116,8 @@ typedef struct native_topics {
 struct native_connection {
     native_peer peer; ///< first: what the host's functions are given
     transport *owner;
+    /// What the reactor may still receive into; `closing` only.
+    native_assembly *lent;
     native_output output;
     native_flight *flight;                               ///< while `sending`
     struct native_connection *ring_next, *ring_previous; ///< handshakes, then the role's
@@ -335,7 +337,7 @@ void native_connection_open(transport *, transport_role, int fd);
 /// `reason`: the end of a sentence for the log; NULL: nothing to be said.
 void native_connection_close(native_connection *, const char *reason);
 void native_connection_mark_dirty(native_connection *);
-void native_received(void *context, uint64_t tag, const uint8_t *data, int32_t size);
+reactor_room native_received(void *context, uint64_t tag, const uint8_t *data, int32_t size);
 void native_sent(void *context, uint64_t tag, int32_t result);
 void native_closed(void *context, uint64_t tag);
 /// Writes what is queued, one gathered write a peer.

@@ -38,6 +38,7 @@ static void destroy(native_connection *connection)
 {
     native_body *body = native_of(connection->owner);
     native_output_free(&connection->output, &body->chunks, connection->owner->messages);
+    native_assembly_destroy(connection->lent);
     if (connection->flight) {
         connection->flight->next_free = body->flights;
         body->flights = connection->flight;
@@ -198,6 +199,8 @@ void native_connection_close(native_connection *connection, const char *reason)
     native_heartbeat_end(connection);
     native_route_remove(connection);
     native_topics_free(&connection->topics);
+    connection->lent = connection->peer.assembly;
+    connection->peer.assembly = NULL;
     native_peer_close(&connection->peer);
     connection->closing = true;
     connection->ready = connection->dirty = false;
@@ -317,7 +320,7 @@ static void take_news(native_connection *connection)
     peer->has_news = false;
 }
 
-void native_received(void *context, uint64_t tag, const uint8_t *data, int32_t size)
+reactor_room native_received(void *context, uint64_t tag, const uint8_t *data, int32_t size)
 {
     transport *self = context;
     native_connection *connection = native_of(self)->table[tag];
@@ -329,9 +332,12 @@ void native_received(void *context, uint64_t tag, const uint8_t *data, int32_t s
         if (connection->peer.has_news)
             take_news(connection);
         if (!reason) {
-            if (unfinished != connection->unfinished_bytes)
-                native_unfinished_change(connection, unfinished);
-            return;
+            if (unfinished == connection->unfinished_bytes)
+                return native_peer_room(&connection->peer);
+            native_unfinished_change(connection, unfinished);
+            // Which may have closed this one, of all.
+            bool open = native_of(self)->table[tag] && !connection->closing;
+            return open ? native_peer_room(&connection->peer) : (reactor_room){0};
         }
         if (connection->peer.handshake)
             write_some(connection); // an ERROR says why; what cannot be written is lost
@@ -343,6 +349,7 @@ void native_received(void *context, uint64_t tag, const uint8_t *data, int32_t s
         reason = why_gone(connection);
     }
     native_connection_close(connection, reason);
+    return (reactor_room){0};
 }
 
 static void write_out(native_connection *connection)

@@ -80,6 +80,13 @@ static inline bool native_peer_is_within_message(const native_peer *self)
     return self->assembly && !native_assembly_is_empty(self->assembly);
 }
 
+/// Where the rest of a large frame goes: what is received and fed there is not copied again.
+static inline reactor_room native_peer_room(native_peer *self)
+{
+    bool large = self->assembly && self->assembly->is_large && self->assembly->in_body;
+    return large ? native_assembly_room(self->assembly) : (reactor_room){0};
+}
+
 /// False when out of memory. Sends the greeting through `host->output`.
 bool native_peer_open(native_peer *, const native_link *, const native_host *);
 void native_peer_close(native_peer *);

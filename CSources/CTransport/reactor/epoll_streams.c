@@ -9,7 +9,8 @@
 #include "epoll_internal.h"
 #include "stream_table.h"
 
-/// Shared by all streams, and small enough to stay in the cache. No stream brings more in one wait.
+/// Shared by all streams, and small enough to stay in the cache. No stream brings more in one wait,
+/// but into room of its own.
 #define RECEIVE_BUFFER_SIZE (128u << 10)
 
 struct epoll_streams {
@@ -168,21 +169,28 @@ static bool accept_some(epoll_streams *self, int fd)
 static bool receive_some(epoll_streams *self, int fd)
 {
     uint32_t serial = self->table.by_fd[fd].serial;
+    reactor_room into = self->table.by_fd[fd].room;
+    if (into.size == 0)
+        into = (reactor_room){self->buffer, sizeof self->buffer};
+    else if (into.size > REACTOR_ROOM_MAX)
+        into.size = REACTOR_ROOM_MAX;
     ssize_t size;
     do
-        size = recv(fd, self->buffer, sizeof self->buffer, 0);
+        size = recv(fd, into.data, into.size, 0);
     while (size < 0 && errno == EINTR);
     if (size < 0 && errno == EAGAIN)
         return false;
     self->table.by_fd[fd].ended = size <= 0;
     int32_t result = size >= 0 ? (int32_t)size : -errno;
-    self->sink->received(self->sink->context, self->table.by_fd[fd].tag, self->buffer, result);
+    reactor_room room =
+        self->sink->received(self->sink->context, self->table.by_fd[fd].tag, into.data, result);
     if (size <= 0 || !is_alive(self, fd, serial))
         return false;
+    self->table.by_fd[fd].room = room;
     self->received += (uint64_t)size;
     // A stream that gave less than it was asked for is empty. Its end makes a new edge, unless it
     // came with these bytes.
-    return (size_t)size == sizeof self->buffer || self->table.by_fd[fd].hung_up;
+    return (size_t)size == into.size || self->table.by_fd[fd].hung_up;
 }
 
 /// True when it is to be looked at again.

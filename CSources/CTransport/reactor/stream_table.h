@@ -13,7 +13,8 @@
 
 typedef struct reactor_stream {
     uint64_t tag;
-    uint32_t serial; ///< of the present stream on this fd
+    reactor_room room; ///< for what comes next
+    uint32_t serial;   ///< of the present stream on this fd
     bool open, listens;
     bool listed;
     bool paused;
@@ -24,7 +25,8 @@ typedef struct reactor_stream {
     bool hung_up;   ///< its end is there, behind what was not read
     // io_uring: what the kernel has of it
     bool armed, sending, cancelling;
-    bool closing; ///< waits for the kernel
+    uint8_t single_left; ///< receives to be armed one by one: it gave room lately
+    bool closing;        ///< waits for the kernel
 } reactor_stream;
 
 typedef struct stream_table {

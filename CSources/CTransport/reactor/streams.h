@@ -2,11 +2,12 @@
 /// epoll_streams.c and uring_streams.c are two bodies of one shape.
 ///
 /// Everything that happens is told to one sink, from within `reactor_ops.wait` only. Bytes are lent
-/// for the call: the sink parses or copies them.
+/// for the call: the sink parses or copies them. What it would copy anyway, the rest of a large
+/// frame, it gives room for: then it is received there.
 ///
 /// Invariant: from `open` to its end an fd belongs to the reactor, which closes it once the kernel
 /// holds nothing of it any more. Until `close` returned true, or `closed` was called, whatever a
-/// send was told about must stay where it is.
+/// send was told about, and the room that was given, must stay where it is.
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
@@ -19,6 +20,14 @@
 #define REACTOR_ALLOWED_MAX   (4u << 20)
 /// Connections accepted from one listener in one wait.
 #define REACTOR_ACCEPTS_MAX 256
+/// Of one stream, straight into its room, in one wait.
+#define REACTOR_ROOM_MAX (1u << 20)
+
+/// Where what a stream brings next may be received to. No size: nowhere.
+typedef struct reactor_room {
+    uint8_t *data;
+    size_t size;
+} reactor_room;
 
 typedef struct reactor_sink {
     void *context;
@@ -26,7 +35,8 @@ typedef struct reactor_sink {
     /// rests until `accept_again`.
     void (*accepted)(void *context, uint64_t tag, int32_t result);
     /// `size` > 0: that many bytes; 0: the peer closed; < 0: -errno. Nothing follows the last two.
-    void (*received)(void *context, uint64_t tag, const uint8_t *data, int32_t size);
+    /// The bytes may lie where the last call gave room.
+    reactor_room (*received)(void *context, uint64_t tag, const uint8_t *data, int32_t size);
     /// The end of a send: bytes written, or -errno; 0: it can be tried again.
     void (*sent)(void *context, uint64_t tag, int32_t result);
     /// The end of a `close` that returned false.

@@ -18,8 +18,9 @@ bool uring_stream_finish(uring_streams *self, int fd)
     return true;
 }
 
-static void complete_receive(uring_streams *self, int fd, int32_t result, uint32_t flags)
+static void complete_receive(uring_reactor *base, int fd, int32_t result, uint32_t flags)
 {
+    uring_streams *self = base->streams;
     reactor_stream *stream = &self->table.by_fd[fd];
     if (!(flags & IORING_CQE_F_MORE)) {
         stream->armed = false;
@@ -33,7 +34,7 @@ static void complete_receive(uring_streams *self, int fd, int32_t result, uint32
     if ((self->shut || self->kept_count > 0) && stream->open &&
         uring_buffers_keep(self, fd, result, flags))
         return;
-    uring_buffers_tell(self, fd, result, flags);
+    uring_buffers_tell(base, fd, result, flags);
 }
 
 static void complete_accept(uring_streams *self, int fd, int32_t result, uint32_t flags)
@@ -76,7 +77,7 @@ void uring_streams_complete(uring_reactor *base, uint64_t user_data, int32_t res
         complete_accept(self, fd, result, flags);
         break;
     case URING_OPERATION_RECEIVE:
-        complete_receive(self, fd, result, flags);
+        complete_receive(base, fd, result, flags);
         break;
     case URING_OPERATION_SEND:
         complete_send(self, fd, result);

@@ -2,6 +2,10 @@
 /// buffers (uring_buffers.c); what comes of them is in uring_completions.c. Called by uring.c's
 /// wait and by native/.
 ///
+/// A stream that brings large frames receives them straight into the room that the sink gives, a
+/// receive at a time; what comes between goes into one large buffer at a time: what a multishot
+/// takes ahead would be copied twice.
+///
 /// Sends are queued here and submitted by the next wait, all in one call. A sendmsg of each at once
 /// was measured and costs the scheduler 15 to 20 % more a task (perf/one.py uring, 64 and 1,024 in
 /// flight): the calls weigh more than the completions.
@@ -18,6 +22,8 @@
 #include "../transport_internal.h"
 #include "uring_streams.h"
 
+/// Receives without room after which a stream has multishot receives again.
+#define SINGLE_RECEIVES 16u
 /// How long the end waits for the kernel to let go.
 #define DRAIN_NS_MAX 1000000000ull
 
@@ -95,21 +101,39 @@ static void unlisten(reactor *base, int fd)
     close_stream(base, fd);
 }
 
-static void pause_stream(reactor *base, int fd, bool paused)
+/// Ends what is armed, if there is; without an entry to say so it goes on.
+static void disarm(uring_reactor *base, int fd)
 {
-    uring_streams *self = streams_of(base);
-    reactor_stream *stream = &self->table.by_fd[fd];
-    stream->paused = paused;
-    if (!paused) {
-        stream_table_list(&self->table, fd);
-        return;
-    }
-    struct io_uring_sqe *sqe = stream->armed ? uring_next_sqe((uring_reactor *)base) : NULL;
+    const reactor_stream *stream = &base->streams->table.by_fd[fd];
+    struct io_uring_sqe *sqe = stream->armed ? uring_next_sqe(base) : NULL;
     if (!sqe)
         return;
     uring_operation armed = stream->listens ? URING_OPERATION_ACCEPT : URING_OPERATION_RECEIVE;
     io_uring_prep_cancel64(sqe, user_data_of(armed, fd), 0);
     io_uring_sqe_set_data64(sqe, URING_IGNORED);
+}
+
+static void pause_stream(reactor *base, int fd, bool paused)
+{
+    uring_streams *self = streams_of(base);
+    self->table.by_fd[fd].paused = paused;
+    if (paused)
+        disarm((uring_reactor *)base, fd);
+    else
+        stream_table_list(&self->table, fd);
+}
+
+void uring_stream_give_room(uring_reactor *base, int fd, reactor_room room, bool in_buffer)
+{
+    reactor_stream *stream = &base->streams->table.by_fd[fd];
+    stream->room = room;
+    if (room.size > 0) {
+        if (stream->single_left == 0)
+            disarm(base, fd); // a multishot
+        stream->single_left = SINGLE_RECEIVES;
+    } else if (in_buffer && stream->single_left > 0) {
+        stream->single_left--;
+    }
 }
 
 static int32_t send_stream(reactor *base, int fd, const struct msghdr *header)
@@ -136,22 +160,43 @@ static void allow(reactor *base, uint32_t bytes)
         self->allowed = bytes;
 }
 
-static bool arm_one(uring_reactor *base, int fd)
+/// Takes from `allowed` what it receives straight into room.
+static void prepare_receive(uring_streams *self, struct io_uring_sqe *sqe, int fd, size_t *allowed)
+{
+    const reactor_stream *stream = &self->table.by_fd[fd];
+    // What is kept comes first, and says anew where the rest goes.
+    if (stream->room.size > 0 && self->kept_count == 0) {
+        size_t size = stream->room.size < *allowed ? stream->room.size : *allowed;
+        if (size > REACTOR_ROOM_MAX)
+            size = REACTOR_ROOM_MAX;
+        *allowed -= size;
+        io_uring_prep_recv(sqe, fd, stream->room.data, size, 0);
+    } else {
+        bool single = stream->single_left > 0;
+        if (single)
+            io_uring_prep_recv(sqe, fd, NULL, 0, 0);
+        else
+            io_uring_prep_recv_multishot(sqe, fd, NULL, 0, 0);
+        sqe->flags |= IOSQE_BUFFER_SELECT;
+        sqe->buf_group = single ? URING_GROUP_LARGE : URING_GROUP_SMALL;
+    }
+    io_uring_sqe_set_data64(sqe, user_data_of(URING_OPERATION_RECEIVE, fd));
+}
+
+/// False: with the next wait.
+static bool arm_one(uring_reactor *base, int fd, size_t *allowed)
 {
     reactor_stream *stream = &base->streams->table.by_fd[fd];
     if (!stream->open || stream->armed || stream->ended || stream->paused || stream->resting)
         return true;
-    struct io_uring_sqe *sqe = uring_next_sqe(base);
+    struct io_uring_sqe *sqe = *allowed > 0 ? uring_next_sqe(base) : NULL;
     if (!sqe)
         return false;
     if (stream->listens) {
         io_uring_prep_multishot_accept(sqe, fd, NULL, NULL, SOCK_CLOEXEC);
         io_uring_sqe_set_data64(sqe, user_data_of(URING_OPERATION_ACCEPT, fd));
     } else {
-        io_uring_prep_recv_multishot(sqe, fd, NULL, 0, 0);
-        sqe->flags |= IOSQE_BUFFER_SELECT;
-        sqe->buf_group = URING_BUFFER_GROUP;
-        io_uring_sqe_set_data64(sqe, user_data_of(URING_OPERATION_RECEIVE, fd));
+        prepare_receive(base->streams, sqe, fd, allowed);
     }
     stream->armed = true;
     return true;
@@ -165,6 +210,7 @@ void uring_streams_arm(uring_reactor *base)
         return;
     stream_table *table = &self->table;
     uint32_t armed = 0;
+    size_t allowed = self->allowed;
     if (table->listed_count > 1) {
         // Whose receive ran dry first had the last buffers: the others come before it.
         int first = table->list[0];
@@ -172,7 +218,7 @@ void uring_streams_arm(uring_reactor *base)
         stream_table_list(table, first);
         stream_table_drop(table, 1);
     }
-    while (armed < table->listed_count && arm_one(base, table->list[armed]))
+    while (armed < table->listed_count && arm_one(base, table->list[armed], &allowed))
         table->by_fd[table->list[armed++]].listed = false;
     stream_table_drop(table, armed);
 }
@@ -195,9 +241,10 @@ static void nobody_accepted(void *context, uint64_t tag, int32_t fd)
         close(fd);
 }
 
-static void nobody_received(void *context, uint64_t tag, const uint8_t *data, int32_t size)
+static reactor_room nobody_received(void *context, uint64_t tag, const uint8_t *data, int32_t size)
 {
     (void)context, (void)tag, (void)data, (void)size;
+    return (reactor_room){0};
 }
 
 static void nobody_sent(void *context, uint64_t tag, int32_t result)
