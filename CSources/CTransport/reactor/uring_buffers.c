@@ -1,9 +1,9 @@
-/// uring_buffers.c: the ring of provided buffers that streams receive into, and what was received
-/// while the gate was shut. Called by uring_streams.c and by uring.c's wait.
+/// uring_buffers.c: the provided buffers that streams receive into, small ones and a few large, and
+/// what was received while the gate was shut. Called by uring_streams.c and by uring.c's wait.
 ///
-/// The kernel fills all that it has before any of it is looked at. So it has about as many as take
-/// what is allowed in one wait: few when peers send a lot, many when many send a little. When they
-/// are full it says so (-ENOBUFS), and the rest comes with the next wait.
+/// The kernel fills all that it has before any of it is looked at. So it has about as many small
+/// ones as take what is allowed in one wait: few when peers send a lot, many when many send a
+/// little. When they are full it says so (-ENOBUFS), and the rest comes with the next wait.
 ///
 /// Invariant: a buffer is spare, the kernel's, in `kept`, or being told to the sink.
 #include <errno.h>
