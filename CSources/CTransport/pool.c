@@ -3,6 +3,9 @@
 
 #include <sys/mman.h>
 
+/// What `capacity` is a multiple of; larger pages only map more.
+#define PAGE_BYTES 4096u
+
 transport_pool *transport_pool_create(uint64_t kept_bytes_max)
 {
     transport_pool *self = calloc(1, sizeof *self);
@@ -52,6 +55,18 @@ bool transport_pool_take_region(transport_pool *self, uint64_t wanted, pool_regi
     *out = *best;
     self->region_bytes -= best->capacity;
     self->regions[best - self->regions] = self->regions[--self->region_count];
+    return true;
+}
+
+bool pool_region_grow(pool_region *self, size_t capacity)
+{
+    capacity = (capacity + PAGE_BYTES - 1) & ~(size_t)(PAGE_BYTES - 1);
+    void *data = self->data ? mremap(self->data, self->capacity, capacity, MREMAP_MAYMOVE)
+                            : mmap(NULL, capacity, PROT_READ | PROT_WRITE,
+                                   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (data == MAP_FAILED)
+        return false;
+    *self = (pool_region){data, capacity};
     return true;
 }
 

@@ -50,6 +50,9 @@ void transport_pool_destroy(transport_pool *);
 /// A region that was kept, not cleared: the smallest that holds `wanted`, if it is not over twice
 /// as large, else the largest that is smaller. False: there is none.
 bool transport_pool_take_region(transport_pool *, uint64_t wanted, pool_region *out);
+/// At least `capacity` bytes: mapped, or made larger by moving pages, not bytes. False: out of
+/// memory, and nothing changed.
+bool pool_region_grow(pool_region *, size_t capacity);
 /// Keeps a region, or unmaps it.
 void transport_pool_give_region(transport_pool *, pool_region);
 

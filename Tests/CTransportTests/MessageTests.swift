@@ -72,7 +72,12 @@ extension TransportTests {
       for (number, pair) in zip(sizes, sizes.dropFirst()).enumerated() {
         let body = [pattern(pair.0, number), pattern(pair.1, number + 100)]
         for frame in body { peer.send([frame, bytes("end")]) }
-        let all = station.gather(2)
+        var all = station.gather(2)
+        // A fast machine, or libzmq in its thread, may have had all of what was to be cut off.
+        while let whole = all.firstIndex(where: { $0.frames.count == 1 }) {
+          all.remove(at: whole)
+          all += station.gather(1)
+        }
         try #require(all.map(\.frames.count) == [2, 2])
         for (received, sent) in zip(all, body) {
           #expect(areEqual(received.frames[0], sent) && received.frames[1] == bytes("end"))

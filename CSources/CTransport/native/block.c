@@ -3,7 +3,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 /// From here on memory is mapped, so that it grows without a copy.
 #define MAPPED_SIZE_MIN (1u << 20)
@@ -40,13 +39,17 @@ static bool is_mapped(const native_large *self)
     return self->capacity >= MAPPED_SIZE_MIN;
 }
 
-/// Mapped memory grows by moving pages, not bytes.
-static uint8_t *map(native_large *self, size_t capacity)
+/// From malloc's memory to a region, with the first `used` bytes.
+static bool move_to_region(native_large *self, size_t used, size_t capacity)
 {
-    void *data = is_mapped(self) ? mremap(self->data, self->capacity, capacity, MREMAP_MAYMOVE)
-                                 : mmap(NULL, capacity, PROT_READ | PROT_WRITE,
-                                        MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    return data == MAP_FAILED ? NULL : data;
+    pool_region region = {0};
+    if (!pool_region_grow(&region, capacity))
+        return false;
+    if (used > 0)
+        memcpy(region.data, self->data, used);
+    free(self->data);
+    *self = region;
+    return true;
 }
 
 bool native_large_reserve(native_large *self, transport_pool *pool, size_t used, uint64_t wanted)
@@ -59,17 +62,11 @@ bool native_large_reserve(native_large *self, transport_pool *pool, size_t used,
     uint64_t capacity = wanted - used > ahead ? used + ahead : wanted;
     if (capacity <= self->capacity)
         return true; // enough for now
-    uint8_t *data = NULL;
-    if (capacity < MAPPED_SIZE_MIN) {
-        data = realloc(self->data, capacity);
-    } else {
-        capacity = (capacity + 4095) & ~(uint64_t)4095;
-        data = map(self, capacity);
-        if (data && self->data && !is_mapped(self)) {
-            memcpy(data, self->data, used);
-            free(self->data);
-        }
-    }
+    if (is_mapped(self))
+        return pool_region_grow(self, capacity);
+    if (capacity >= MAPPED_SIZE_MIN)
+        return move_to_region(self, used, capacity);
+    uint8_t *data = realloc(self->data, capacity);
     if (!data)
         return false;
     *self = (native_large){data, capacity};
