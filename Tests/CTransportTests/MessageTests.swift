@@ -156,6 +156,33 @@ extension TransportTests {
       station.close()
     }
 
+    /// What one wait may bring is all given to one of them, which brings nothing.
+    @Test(arguments: eachNative)
+    func `who stalls within a large frame keeps no other waiting`(_ setup: Setup) throws {
+      let station = try Station(setup)
+      let peers = try (0..<3).map { try rawJoined(station, client, "\($0)").peer }
+      let body = pattern(700_000, 3)
+      var left = peers.map { _ in Wire.message([body, bytes("end")])[...] }
+      // All at once, and not all of it: each is given room.
+      for round in 1...3 {
+        for index in peers.indices {
+          var part = left[index].prefix(100_000)
+          let before = part.count
+          peers[index].sendSome(&part)
+          left[index].removeFirst(before - part.count)
+        }
+        let wanted = UInt64(round * 3 * 90_000)
+        #expect(
+          pump(station) { station.counters.unfinished_bytes >= wanted ? true : nil } == true,
+          "\(station.counters.unfinished_bytes) of \(wanted) bytes")
+      }
+      for index in peers.indices.reversed() {  // the others stall, and the last was served first
+        let event = try #require(pumpEvent(station) { peers[index].sendSome(&left[index]) })
+        #expect(areEqual(event.frames[0], body) && event.frames[1] == bytes("end"))
+      }
+      station.close()
+    }
+
     @Test func `a frame above the limit closes its connection and no other`() throws {
       let station = try Station(frameBytesMax: 1_000)
       let good = Peer(ZMQ_DEALER, identity: "good")

@@ -102,7 +102,8 @@ static int uring_unwatch(reactor *base, int fd)
     return rc < 0 ? rc : 0;
 }
 
-static int arm(uring_reactor *self)
+/// 0 or -errno; `sleeps` becomes false when something is left to be armed.
+static int arm(uring_reactor *self, bool *sleeps)
 {
     while (self->unarmed_count > 0) {
         int fd = self->unarmed[self->unarmed_count - 1];
@@ -119,7 +120,7 @@ static int arm(uring_reactor *self)
         watch->listed = false;
         self->unarmed_count--;
     }
-    uring_streams_arm(self);
+    *sleeps = !uring_streams_arm(self) && *sleeps;
     return 0;
 }
 
@@ -189,7 +190,8 @@ static int32_t uring_wait(reactor *base, uint64_t deadline_ns, uint64_t *fired)
             return rc;
         self->disabled = false;
     }
-    int rc = arm(self);
+    bool sleeps = deadline_ns > 0;
+    int rc = arm(self, &sleeps);
     if (rc != 0)
         return rc;
     bool progress = uring_streams_serve(self);
@@ -202,7 +204,7 @@ static int32_t uring_wait(reactor *base, uint64_t deadline_ns, uint64_t *fired)
     if (rc < 0 && rc != -EINTR && rc != -EAGAIN && rc != -EBUSY)
         return rc;
     int32_t count = reap(self, fired, &progress);
-    if (count > 0 || progress || deadline_ns == 0)
+    if (count > 0 || progress || !sleeps)
         return count;
     rc = sleep_until(self, deadline_ns);
     if (rc < 0 && rc != -ETIME && rc != -EINTR && rc != -EAGAIN && rc != -EBUSY)

@@ -37,8 +37,9 @@ extern const reactor_stream_ops URING_STREAM_OPS;
 /// A free submission entry, or NULL: even submitting what is there gave none.
 struct io_uring_sqe *uring_next_sqe(uring_reactor *);
 
-/// Arms what is to be received and accepted; before each wait.
-void uring_streams_arm(uring_reactor *);
+/// Arms what is to be received and accepted; before each wait. True: not all of it, for what one
+/// wait may bring is spent; the others come with the next, so this one must not sleep.
+bool uring_streams_arm(uring_reactor *);
 /// True when received bytes wait for the gate to open, and it is open.
 bool uring_streams_ready(const uring_reactor *);
 /// What was kept while the gate was shut. True when there was some.

@@ -202,12 +202,12 @@ static bool arm_one(uring_reactor *base, int fd, size_t *allowed)
     return true;
 }
 
-void uring_streams_arm(uring_reactor *base)
+bool uring_streams_arm(uring_reactor *base)
 {
     uring_streams *self = base->streams;
     // With the gate shut the buffers may all be in `kept`: arming would only bring -ENOBUFS again.
     if (!self || (self->shut && self->kept_count > 0))
-        return;
+        return false;
     stream_table *table = &self->table;
     uint32_t armed = 0;
     size_t allowed = self->allowed;
@@ -221,6 +221,7 @@ void uring_streams_arm(uring_reactor *base)
     while (armed < table->listed_count && arm_one(base, table->list[armed], &allowed))
         table->by_fd[table->list[armed++]].listed = false;
     stream_table_drop(table, armed);
+    return table->listed_count > 0;
 }
 
 static bool is_in_kernel(const uring_streams *self)
