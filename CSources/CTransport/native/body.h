@@ -116,8 +116,6 @@ typedef struct native_topics {
 struct native_connection {
     native_peer peer; ///< first: what the host's functions are given
     transport *owner;
-    /// What the reactor may still receive into; `closing` only.
-    native_assembly *lent;
     native_output output;
     native_flight *flight;                               ///< while `sending`
     struct native_connection *ring_next, *ring_previous; ///< handshakes, then the role's

@@ -1,8 +1,9 @@
 /// connection.c: one connection's life: opened by accept or dial, fed by the reactor, written by
 /// the flush at the end of each turn, closed once. Called by listen.c, dial.c and the sink.
 ///
-/// Invariant: a connection leaves its ring, its route and its peer's state the moment it is closed;
-/// its memory goes when the reactor has let go of its fd.
+/// Invariant: a connection leaves its ring and its route the moment it is closed; its memory, its
+/// peer's included (the reactor may be receiving into it), goes when the reactor has let go of its
+/// fd.
 #include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
@@ -38,7 +39,7 @@ static void destroy(native_connection *connection)
 {
     native_body *body = native_of(connection->owner);
     native_output_free(&connection->output, &body->chunks, connection->owner->messages);
-    native_assembly_destroy(connection->lent);
+    native_peer_close(&connection->peer);
     if (connection->flight) {
         connection->flight->next_free = body->flights;
         body->flights = connection->flight;
@@ -146,7 +147,6 @@ void native_connection_open(transport *self, transport_role which, int fd)
     native_notice(self, which, "cannot read",
                   "cannot read a connection of the %s address: %s; it is closed",
                   transport_role_name(which), strerror(-rc));
-    native_peer_close(&connection->peer);
     close(fd);
     destroy(connection);
     if (!transport_role_binds(which))
@@ -199,9 +199,6 @@ void native_connection_close(native_connection *connection, const char *reason)
     native_heartbeat_end(connection);
     native_route_remove(connection);
     native_topics_free(&connection->topics);
-    connection->lent = connection->peer.assembly;
-    connection->peer.assembly = NULL;
-    native_peer_close(&connection->peer);
     connection->closing = true;
     connection->ready = connection->dirty = false;
     if (connection->counted_bytes > 0)

@@ -140,11 +140,6 @@ bool epoll_streams_ready(const epoll_reactor *self)
     return streams && streams->table.listed_count > streams->idle_count && streams->allowed > 0;
 }
 
-static bool is_alive(const epoll_streams *self, int fd, uint32_t serial)
-{
-    return self->table.by_fd[fd].open && self->table.by_fd[fd].serial == serial;
-}
-
 /// True when more may be there.
 static bool accept_some(epoll_streams *self, int fd)
 {
@@ -184,7 +179,7 @@ static bool receive_some(epoll_streams *self, int fd)
     int32_t result = size >= 0 ? (int32_t)size : -errno;
     reactor_room room =
         self->sink->received(self->sink->context, self->table.by_fd[fd].tag, into.data, result);
-    if (size <= 0 || !is_alive(self, fd, serial))
+    if (size <= 0 || !stream_table_is_alive(&self->table, fd, serial))
         return false;
     self->table.by_fd[fd].room = room;
     self->received += (uint64_t)size;

@@ -42,6 +42,12 @@ void stream_table_free(stream_table *);
 /// The first `count`, whose streams do not say `listed` any more, leave the list.
 void stream_table_drop(stream_table *, uint32_t count);
 
+/// Whether `fd` is still the stream that it was when its serial was this.
+static inline bool stream_table_is_alive(const stream_table *self, int fd, uint32_t serial)
+{
+    return self->by_fd[fd].open && self->by_fd[fd].serial == serial;
+}
+
 static inline void stream_table_list(stream_table *self, int fd)
 {
     if (self->by_fd[fd].listed)

@@ -161,8 +161,7 @@ void uring_buffers_tell(uring_reactor *base, int fd, int32_t result, uint32_t fl
         if (has_buffer && result > 0 && group_of(id) == URING_GROUP_SMALL)
             self->mean_bytes += (uint32_t)result / MEAN_WEIGHT - self->mean_bytes / MEAN_WEIGHT;
         reactor_room room = self->sink->received(self->sink->context, stream->tag, data, result);
-        stream = &self->table.by_fd[fd]; // the sink may have opened others, or closed this one
-        if (stream->open && stream->serial == serial)
+        if (stream_table_is_alive(&self->table, fd, serial)) // the sink may have closed it
             uring_stream_give_room(base, fd, room, has_buffer);
     }
     if (has_buffer)
