@@ -60,7 +60,7 @@ def candidates(yardmaster: pathlib.Path, extra: list[str]) -> list[Candidate]:
         return Candidate(name, label, command, rich=True, binary=binary)
 
     adapters = PERF / "schedulers"
-    floor = BUILD / "yard-floor"
+    floor = pathlib.Path(os.environ.get("FLOOR", BUILD / "yard-floor"))
     return [
         ours("uring", "yardmaster, io_uring", "--transport", "native", "--io", "uring"),
         ours("epoll", "yardmaster, epoll", "--transport", "native", "--io", "epoll"),

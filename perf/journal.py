@@ -10,42 +10,20 @@ The binary is .build/release/yardmaster, or YARDMASTER.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import shutil
-import statistics
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 from candidates import BUILD
-
-HERE = Path(__file__).resolve().parent
+from pairs import Variant, row
 
 
 def run(io: str, in_flight: int, seconds: float, options: str) -> dict:
-    """One run of the load generator; SystemExit when it fails or saw a violation."""
-    command = [sys.executable, HERE / "one.py", io, "--in-flight", str(in_flight)]
-    command += ["--warmup", "0.5", "--seconds", str(seconds)]
     os.sync()
-    done = subprocess.run(
-        command, stdout=subprocess.PIPE, text=True, env=os.environ | {"YARDMASTER_OPTIONS": options}
-    )
-    if done.returncode != 0:
-        sys.exit(f"the load generator failed or saw a violation:\n{done.stdout}")
-    return json.loads(done.stdout)
-
-
-def row(label: str, runs: list[dict], plain: list[dict]) -> str:
-    def ratio(name: str) -> float:
-        return statistics.median(a[name] / b[name] for a, b in zip(runs, plain, strict=True))
-
-    rate, cpu = (statistics.median(r[n] for r in runs) for n in ("tasks_per_s", "cpu_us_per_task"))
-    return (
-        f"{label:<28}{rate:>12,.0f} tasks/s{cpu:>9.2f} us CPU a task"
-        f"{ratio('tasks_per_s'):>9.2f} of the rate{ratio('cpu_us_per_task'):>7.2f} of the CPU"
-    )
+    load = ["--in-flight", str(in_flight), "--warmup", "0.5", "--seconds", str(seconds)]
+    return Variant("journal", io, options=options).run(load)
 
 
 def main() -> int:
