@@ -97,7 +97,9 @@ struct Composer: ~Copyable {
     _ id: UnsafeRawBufferPointer, _ engine: UnsafeRawBufferPointer, _ tables: borrowing Tables
   ) -> message_handle {
     if opening.set(messageCount, date.text) { messageCount += 1 } else { renewOpening() }
-    begin()
+    // No frame but the content is written here, so that `ends` may keep what it has.
+    writer.buffer.removeAll()
+    writer.beginFrame()
     writer.beginMap(2)
     writer.key("msg_id")
     unsafe writer.string(id)
@@ -313,6 +315,7 @@ struct Composer: ~Copyable {
 
   /// Four frames are for `signAll` to sign, into the one before them.
   mutating func sign(_ message: UnsafePointer<message>, at signature: Int) {
+    guard signer.size > 0 else { return }
     let frames = unsafe message.pointee.frames! + signature
     // signer_part and message_frame are the same pair of pointer and size.
     unsafe unsigned.append(
