@@ -48,9 +48,10 @@ class Variant:
         if self.options:
             environment["YARDMASTER_OPTIONS"] = self.options
         command = [sys.executable, str(HERE / "one.py"), self.candidate, *load]
-        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, env=environment)
+        done = subprocess.run(command, capture_output=True, text=True, env=environment)
         if done.returncode != 0:
-            sys.exit(f"{self.name}: the load generator failed or saw a violation:\n{done.stdout}")
+            sys.exit(f"{self.name}: the load generator failed or saw a violation:\n"
+                     f"{done.stderr}{done.stdout}")
         return json.loads(done.stdout)
 
 
