@@ -68,7 +68,7 @@ static const char *run(host *self, native_link link, uint8_t allowed, const host
         size_t size = piece(how, stream->size - at, stream->size, &random);
         const uint8_t *data = stream->data + at;
         reactor_room room = how == ROOM ? native_peer_room(&self->peer) : (reactor_room){0};
-        if (room.size > 0) {
+        if (room.data) {
             size = room.size < size ? room.size : size;
             data = memcpy(room.data, data, size);
         }

@@ -71,8 +71,8 @@ static inline bool native_assembly_is_empty(const native_assembly *self)
 native_read native_assembly_feed(native_assembly *, native_mechanism *mechanism,
                                  const native_sizes *, native_bytes in, native_assembled *what,
                                  native_bytes *command);
-/// Where the bytes go that the large frame in progress lacks, or some of them; nowhere when they
-/// are few. Valid until bytes are fed.
+/// Where the bytes go that the frame in progress lacks, or some of them; nowhere when they are few
+/// or the frame is not large. Valid until bytes are fed.
 reactor_room native_assembly_room(native_assembly *);
 /// The finished message; the assembly is empty again. NULL: out of memory.
 native_block *native_assembly_build(native_assembly *);

@@ -83,8 +83,7 @@ static inline bool native_peer_is_within_message(const native_peer *self)
 /// Where the rest of a large frame goes: what is received and fed there is not copied again.
 static inline reactor_room native_peer_room(native_peer *self)
 {
-    bool large = self->assembly && self->assembly->is_large && self->assembly->in_body;
-    return large ? native_assembly_room(self->assembly) : (reactor_room){0};
+    return self->assembly ? native_assembly_room(self->assembly) : (reactor_room){0};
 }
 
 /// False when out of memory. Sends the greeting through `host->output`.

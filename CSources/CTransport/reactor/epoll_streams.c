@@ -165,7 +165,7 @@ static bool receive_some(epoll_streams *self, int fd)
 {
     uint32_t serial = self->table.by_fd[fd].serial;
     reactor_room into = self->table.by_fd[fd].room;
-    if (into.size == 0)
+    if (!into.data)
         into = (reactor_room){self->buffer, sizeof self->buffer};
     else if (into.size > REACTOR_ROOM_MAX)
         into.size = REACTOR_ROOM_MAX;

@@ -23,7 +23,8 @@
 /// Of one stream, straight into its room, in one wait.
 #define REACTOR_ROOM_MAX (1u << 20)
 
-/// Where what a stream brings next may be received to. No size: nowhere.
+/// Where what a stream brings next may be received to. No size: nowhere. No data: nowhere, but so
+/// much is missing of a frame that is copied, once if one receive brings it, else twice.
 typedef struct reactor_room {
     uint8_t *data;
     size_t size;

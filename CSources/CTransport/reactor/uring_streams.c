@@ -3,8 +3,8 @@
 /// wait and by native/.
 ///
 /// A stream that brings large frames receives them straight into the room that the sink gives, a
-/// receive at a time; what comes between goes into one large buffer at a time: what a multishot
-/// takes ahead would be copied twice.
+/// receive at a time; what comes between, and frames that no small buffer takes whole, goes into
+/// one large buffer at a time: what a multishot takes ahead would be copied twice.
 ///
 /// Sends are queued here and submitted by the next wait, all in one call. A sendmsg of each at once
 /// was measured and costs the scheduler 15 to 20 % more a task (perf/one.py uring, 64 and 1,024 in
@@ -165,7 +165,7 @@ static void prepare_receive(uring_streams *self, struct io_uring_sqe *sqe, int f
 {
     const reactor_stream *stream = &self->table.by_fd[fd];
     // What is kept comes first, and says anew where the rest goes.
-    if (stream->room.size > 0 && self->kept_count == 0) {
+    if (stream->room.data && self->kept_count == 0) {
         size_t size = stream->room.size < *allowed ? stream->room.size : *allowed;
         if (size > REACTOR_ROOM_MAX)
             size = REACTOR_ROOM_MAX;
