@@ -60,6 +60,7 @@ def candidates(yardmaster: pathlib.Path, extra: list[str]) -> list[Candidate]:
         return Candidate(name, label, command, rich=True, binary=binary)
 
     adapters = PERF / "schedulers"
+    # callgrind.sh wraps it.
     floor = pathlib.Path(os.environ.get("FLOOR", BUILD / "yard-floor"))
     return [
         ours("uring", "yardmaster, io_uring", "--transport", "native", "--io", "uring"),
