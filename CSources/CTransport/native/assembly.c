@@ -11,8 +11,6 @@
 #define PARTS_KEPT          256u
 /// Fewer bytes are copied for less than a receive of their own costs.
 #define ROOM_SIZE_MIN (32u << 10)
-/// Frames of this size would never come whole in buffers as small as io_uring's.
-#define SPLIT_SIZE_MIN (16u << 10)
 
 static const char NO_MEMORY[] = "needs more memory than there is";
 
@@ -293,7 +291,7 @@ reactor_room native_assembly_room(native_assembly *self)
         return (reactor_room){0};
     uint64_t missing = self->frame.size - self->received;
     if (!self->is_large)
-        return (reactor_room){NULL, self->frame.size >= SPLIT_SIZE_MIN ? (size_t)missing : 0};
+        return (reactor_room){NULL, self->frame.size >= REACTOR_BUFFER_SIZE_MIN ? missing : 0};
     native_large *large = &self->large[self->large_count - 1];
     size_t at = (size_t)self->received;
     if (missing < ROOM_SIZE_MIN)

@@ -20,6 +20,8 @@
 #define REACTOR_ALLOWED_MAX   (4u << 20)
 /// Connections accepted from one listener in one wait.
 #define REACTOR_ACCEPTS_MAX 256
+/// What the smallest buffer of a reactor takes: larger frames may never come in one piece.
+#define REACTOR_BUFFER_SIZE_MIN (16u << 10)
 /// Of one stream, straight into its room, in one wait.
 #define REACTOR_ROOM_MAX (1u << 20)
 

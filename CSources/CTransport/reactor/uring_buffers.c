@@ -23,7 +23,7 @@ typedef struct buffer_kind {
 } buffer_kind;
 
 static const buffer_kind KINDS[URING_GROUPS] = {
-    [URING_GROUP_SMALL] = {URING_BUFFER_COUNT, 16u << 10, 0},
+    [URING_GROUP_SMALL] = {URING_BUFFER_COUNT, REACTOR_BUFFER_SIZE_MIN, 0},
     // As few as stay in the cache.
     [URING_GROUP_LARGE] = {4, 128u << 10, URING_BUFFER_COUNT},
 };
