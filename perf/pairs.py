@@ -45,8 +45,9 @@ class Variant:
         environment = dict(os.environ)
         if self.binary:
             environment["YARDMASTER"] = self.binary
-        if self.options:
-            environment["YARDMASTER_OPTIONS"] = self.options
+        # The environment's are for all variants alike.
+        environment["YARDMASTER_OPTIONS"] = (
+            f"{environment.get('YARDMASTER_OPTIONS', '')} {self.options}")
         command = [sys.executable, str(HERE / "one.py"), self.candidate, *load]
         done = subprocess.run(command, capture_output=True, text=True, env=environment)
         if done.returncode != 0:
