@@ -41,7 +41,8 @@ def counters(folder: pathlib.Path) -> None:
         if clock_ms:
             print(f"  {name:<22} {value / (clock_ms * 1e3) * cpu_us:>12,.2f} a task")
     if missing:
-        print(f"  not counted here: {', '.join(missing)} (no PMU, as in most virtual machines; see callgrind.sh)")
+        print(f"  not counted here: {', '.join(missing)} "
+              "(no PMU, as in most virtual machines; see callgrind.sh)")
 
 
 def system_calls(folder: pathlib.Path) -> None:
